@@ -1,0 +1,60 @@
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+            $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP_ARGS ?=
+
+BIN := .venv/bin
+EXTRAS_book := book
+EXTRAS_lab := book,lab,torch
+EXTRAS_test := book,test,torch
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help book test test-slow lab serve execute lint format bench clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-10s %s\n' "$$n" "$$t"; done
+
+book: .venv/.book  ## build the book and print the page to open
+	@$(BIN)/jupyter-book build . -W -n --keep-going --quiet
+	@$(BIN)/python tools/check_pages.py _build/html
+	@echo "The book is built. Open: $(CURDIR)/_build/html/index.html"
+
+test: .venv/.test  ## unit tests and doctests, then every chapter against its stored outputs
+	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q book $(NBVAL)
+
+test-slow: .venv/.test  ## the wheel in an empty folder, make's own errors, and other slow tests
+	$(BIN)/python -m pytest -q -m slow tests
+
+lab: .venv/.lab  ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab book
+
+serve: book  ## show the built book at http://localhost:8000
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+execute: .venv/.test  ## run chapters again and store their outputs; CHAPTER=book/05_adam.ipynb for one
+	$(BIN)/python tools/execute.py $(or $(CHAPTER),$(wildcard book/*.ipynb))
+
+lint: .venv/.test  ## formatting, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.test  ## format code and notebooks
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.test  ## time this machine, as ratios; writes to _build/bench
+	OMP_WAIT_POLICY=passive $(BIN)/python -m adamtut.experiments.batch_time --out _build/bench
+	OMP_WAIT_POLICY=passive $(BIN)/python -m adamtut.experiments.adam_cost --out _build/bench
+
+clean:  ## remove everything that was built, the virtual environment too
+	rm -rf .venv _build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# One virtual environment; a stamp file per set of extras says that it is installed.
+.venv/.book .venv/.lab .venv/.test: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
+	@tools/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
+	@touch $@
+
+.venv/bin/python:
+	@tools/make_venv "$(PYTHON)"

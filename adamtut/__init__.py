@@ -1,0 +1,24 @@
+"""Adam, step by step: the Adam family of optimizers, from scratch.
+
+`rules` holds every update rule as a pure function, `descend` applies one to a
+function, `problems` are test functions with gradients and minima, `plot` draws
+the figures of the book, `data` fetches real data sets. Each part is imported
+when it is first used, so that `import adamtut` needs NumPy alone.
+"""
+
+import importlib
+
+from adamtut.descend import descend, iterate
+
+__version__ = "0.1.0"
+__all__ = ["data", "descend", "experiments", "iterate", "ops", "plot", "problems", "rules"]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"adamtut.{name}")
+    raise AttributeError(f"adamtut has no part {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,54 @@
+"""Slow, timed or real-data experiments, one module per figure, and their stored results.
+
+    python -m adamtut.experiments.airfoil --help
+
+writes `results/airfoil.json`: what was measured, with data set, device, versions, seeds and
+date. `load("airfoil")` reads the stored result that the book shows.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = Path(__file__).parents[1]
+_STORES = (_PACKAGE.parent / "book" / "results", _PACKAGE / "results")  # a checkout, a wheel
+
+
+def load(name: str) -> dict[str, Any]:
+    """Read a stored result.
+
+    Returns
+    -------
+    dict
+        `runs` holds one entry per setting and seed; `seeds`, `data`, `device`, `versions`
+        and `date` say where the numbers come from.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such result; the message lists those there are.
+
+    Examples
+    --------
+    >>> len(load("airfoil")["seeds"]) >= 20
+    True
+    """
+    for store in _STORES:
+        if (path := store / f"{name}.json").is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+    stored = sorted(path.stem for store in _STORES for path in store.glob("*.json"))
+    raise FileNotFoundError(f"no stored result {name!r}; there are: {', '.join(stored) or 'none'}")
+
+
+def provenance(result: dict[str, Any]) -> str:
+    """One sentence that says where a stored result comes from, for the caption of a figure.
+
+    Examples
+    --------
+    >>> provenance({"data": "airfoil", "seeds": [0, 1], "device": "cpu", "date": "2026-01-31",
+    ...             "versions": {"numpy": "2.4.6"}})
+    'airfoil; 2 seeds; cpu; numpy 2.4.6; 2026-01-31'
+    """
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    seeds = f"{len(result['seeds'])} seeds"
+    return "; ".join([result["data"], seeds, result["device"], versions, result["date"]])

@@ -1,0 +1,43 @@
+"""Time of one step of Adam, beside one of other rules and the gradient it uses."""
+
+import time
+
+import numpy as np
+
+from adamtut import problems, rules
+from adamtut.experiments import runner
+
+HIDDEN = {"2,410 parameters": (32,), "83,498 parameters": (512, 96)}
+RULES = ["gd", "momentum", "rmsprop", "adam"]
+BATCH, ROUNDS = 64, 60
+
+
+def measure(network, seed, device, data):
+    """Median seconds of a step of each rule and of one gradient, taken in turns in one run."""
+    problem = problems.digits_network(HIDDEN[network])
+    rng = np.random.default_rng(seed)
+    x, state = problem.start(rng), {name: () for name in RULES}
+    seconds = {name: [] for name in [*RULES, "gradient"]}
+    for t in range(1, ROUNDS + 1):
+        rows = rng.integers(problem.size, size=BATCH)
+        before = time.perf_counter()
+        g = problem.grad(x, rows)
+        seconds["gradient"].append(time.perf_counter() - before)
+        for name in rng.permutation(RULES).tolist():
+            rule = getattr(rules, name)
+            before = time.perf_counter()
+            d, *state[name] = rule(g, t, *state[name])
+            x_new = x - 1e-3 * d
+            seconds[name].append(time.perf_counter() - before)
+        x = x_new
+    return {"parameters": problem.dim} | {k: float(np.median(v)) for k, v in seconds.items()}
+
+
+if __name__ == "__main__":
+    runner.run(
+        "adam_cost",
+        measure,
+        [{"network": name} for name in HIDDEN],
+        seeds=20,
+        data="scikit-learn digits, tanh networks, batches of 64",
+    )

@@ -1,0 +1,32 @@
+"""Time of a mini-batch gradient per example, against the batch size."""
+
+import time
+
+import numpy as np
+
+from adamtut import problems
+from adamtut.experiments import runner
+
+BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
+ROUNDS = 40
+
+
+def measure(seed, device, data):
+    """Median seconds of one gradient for every batch size, taken in turns in one run."""
+    problem = problems.digits_network()
+    rng = np.random.default_rng(seed)
+    x = problem.start(rng)
+    seconds = {batch: [] for batch in BATCHES}
+    for _ in range(ROUNDS):
+        for batch in rng.permutation(BATCHES).tolist():
+            rows = rng.integers(problem.size, size=batch)
+            before = time.perf_counter()
+            problem.grad(x, rows)
+            seconds[batch].append(time.perf_counter() - before)
+    return {"batches": BATCHES, "seconds": [float(np.median(seconds[b])) for b in BATCHES]}
+
+
+if __name__ == "__main__":
+    runner.run(
+        "batch_time", measure, [{}], seeds=20, data="scikit-learn digits, 64-32-10 tanh network"
+    )

@@ -1,0 +1,70 @@
+"""The one place that knows array libraries: the functions that rules need beyond + - * / **.
+
+Each finds the function of the library its argument came from: Python numbers,
+NumPy, JAX (anything with `__array_namespace__`) or torch.
+"""
+
+import math
+import sys
+from types import SimpleNamespace
+
+_python_numbers = SimpleNamespace(
+    sqrt=math.sqrt,
+    maximum=max,
+    sign=lambda x: (x > 0) - (x < 0),
+    where=lambda condition, x, y: x if condition else y,
+)
+
+
+def namespace(x):
+    """Return the library that holds the functions for `x`.
+
+    >>> namespace(1.0).sqrt(4.0)
+    2.0
+    """
+    if hasattr(x, "__array_namespace__"):
+        return x.__array_namespace__()
+    if isinstance(x, int | float):
+        return _python_numbers
+    return sys.modules["torch"]
+
+
+def sqrt(x):
+    """Square root, element by element.
+
+    >>> sqrt(9.0)
+    3.0
+    """
+    return namespace(x).sqrt(x)
+
+
+def maximum(x, y):
+    """The larger of `x` and `y`, element by element; `x` may be a number where `y` is an array.
+
+    >>> maximum(0.0, 2.5)
+    2.5
+    """
+    library = namespace(y)
+    if library is _python_numbers:
+        return max(x, y)
+    return library.clip(y, min=x)
+
+
+def sign(x):
+    """-1, 0 or 1, element by element.
+
+    >>> sign(-3.0)
+    -1
+    """
+    return namespace(x).sign(x)
+
+
+def where(condition, x, y):
+    """`x` where `condition` holds, else `y`; `condition` may be a Python bool.
+
+    >>> where(True, 1.0, 2.0)
+    1.0
+    """
+    if isinstance(condition, bool):
+        return x if condition else y
+    return namespace(condition).where(condition, x, y)

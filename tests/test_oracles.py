@@ -1,0 +1,62 @@
+"""Every rule equals torch's optimizer in float64, over 50 steps of hard gradients."""
+
+import numpy as np
+import pytest
+import torch
+from oracles import CASES, LR, disagreement, rule_path, streams
+
+from adamtut import descend, rules
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rule_equals_torch(name):
+    assert disagreement(getattr(rules, name), name) <= 1e-12
+
+
+def test_every_rule_has_an_oracle():
+    functions = {
+        n for n, f in vars(rules).items() if getattr(f, "__module__", "") == rules.__name__
+    }
+    assert functions == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("library", ["float", "numpy", "torch"])
+def test_the_same_numbers_on_floats_numpy_and_torch(name, library):
+    rule, gradients = getattr(rules, name), streams()["badly scaled"]
+    expected = rule_path(rule, {}, gradients)
+    convert = {"float": float, "numpy": np.float64, "torch": torch.tensor}[library]
+    for column in range(gradients.shape[1]):
+        x, state = convert(expected[0, column]), ()
+        for t, g in enumerate(gradients[:, column], start=1):
+            d, *state = rule(convert(g), t, *state)
+            x = x - LR * d
+        assert float(x) == pytest.approx(expected[-1, column], rel=1e-14, abs=1e-14)
+        assert type(x) is type(convert(0.0))
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dtype_of_the_gradient_is_kept(name, dtype):
+    d, *state = getattr(rules, name)(np.ones(3, dtype), 1)
+    assert {a.dtype for a in (d, *state)} == {np.dtype(dtype)}
+    tensor = torch.ones(3, dtype=getattr(torch, dtype.__name__))
+    d, *state = getattr(rules, name)(tensor, 1)
+    assert {a.dtype for a in (d, *state)} == {tensor.dtype}
+
+
+@pytest.mark.parametrize(
+    ("settings", "decay"),
+    [({"l2": 0.1}, {"weight_decay": 0.1}), ({"weight_decay": 0.1}, {"weight_decay": 0.1})],
+)
+def test_descend_decays_as_torch_does(settings, decay):
+    """`l2` is torch's Adam(weight_decay=…), `weight_decay` its AdamW."""
+    optimizer_class = torch.optim.Adam if "l2" in settings else torch.optim.AdamW
+    start = np.array([1.0, -2.0, 3.0])
+    path = descend(rules.adam, lambda x: 2 * x, start, lr=0.1, steps=50, **settings)
+    x = torch.nn.Parameter(torch.from_numpy(start.copy()))
+    optimizer = optimizer_class([x], lr=0.1, **decay)
+    for expected in path[1:]:
+        x.grad = 2 * x.detach()
+        optimizer.step()
+        np.testing.assert_allclose(x.detach().numpy(), expected, rtol=0, atol=1e-12)
