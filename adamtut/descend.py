@@ -120,11 +120,11 @@ def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper):
         d, *state = rule(g + l2 * x, t, *state, **hyper)
         x = x - lr(t) * (d + weight_decay * x)
         if project is not None:
-            x = np.asarray(project(x), dtype=x.dtype)
+            x = np.array(project(x), dtype=x.dtype)
         for name, value in zip(_state_names(rule), state, strict=True):
             what = f"state {name} of {rule.__name__} after step {t}"
             _check_finite(value, what, f"the gradient is too large for {x.dtype}")
-        _check_finite(x, f"x after step {t}", "lower lr")
+        _check_finite(x, f"x after step {t}", "lower lr; where a gradient is 0, eps must be above 0")
         yield x
 
 
@@ -173,8 +173,9 @@ def _schedule(lr, x):
 
     def checked(value):
         _check_range("lr", value, 0)
-        value = np.asarray(value, dtype=x.dtype)
-        if np.broadcast_shapes(value.shape, x.shape) != x.shape:
+        value = np.array(value, dtype=x.dtype)
+        sizes = zip(value.shape[::-1], x.shape[::-1], strict=False)
+        if value.ndim > x.ndim or not all(size in (1, wanted) for size, wanted in sizes):
             raise ValueError(f"lr of shape {value.shape} does not broadcast to x, {x.shape}")
         return value
 

@@ -1,4 +1,4 @@
-"""The one place that knows array libraries: the functions that rules need beyond + - * / **.
+"""The one place that knows array libraries: the functions that rules need beyond `+ - * / **`.
 
 Each finds the function of the library its argument came from: Python numbers,
 NumPy, JAX (anything with `__array_namespace__`) or torch.

@@ -310,7 +310,7 @@ def least_squares(inputs: ArrayLike, targets: ArrayLike, name: str = "least squa
 def logistic(
     inputs: ArrayLike, labels: ArrayLike, l2: float = 1e-3, name: str = "logistic regression"
 ) -> FiniteSum:
-    """Logistic regression, f(x) = (1/N) Σ log(1 + exp(-bᵢ aᵢᵀ x)) + (l2/2) |x|².
+    """Logistic regression, f(x) = (1/N) Σ log(1 + exp(-bᵢ aᵢᵀ x)) + (l2/2) ‖x‖².
 
     Parameters
     ----------
@@ -371,12 +371,11 @@ class Network(FiniteSum):
     accuracy: Callable[[ArrayLike], NDArray]
 
     def start(self, rng: np.random.Generator) -> NDArray:
-        """Start weights of deviation 1/√(fan-in), biases 0, as one vector of shape (n,)."""
+        """Start weights and biases, uniform in ±1/√(fan-in) as torch.nn.Linear draws them: (n,)."""
         return np.concatenate(
             [
-                part
+                rng.uniform(-(fan_in**-0.5), fan_in**-0.5, size=(fan_in + 1) * fan_out)
                 for fan_in, fan_out in pairwise(self.widths)
-                for part in (rng.normal(size=fan_in * fan_out) / fan_in**0.5, np.zeros(fan_out))
             ]
         )
 

@@ -1,7 +1,7 @@
 """Every update rule of the book, in its order.
 
 A rule is a pure function: gradient `g`, step number `t` from 1, state → direction `d`
-and new state, as a tuple. The caller moves, and owns the learning rate:
+and new state, as a tuple. The caller moves, and owns the learning rate::
 
     d, *state = rule(g, t, *state)
     x = x - lr * d

@@ -61,6 +61,11 @@ def configure(app, config):
     config.katex_css_path = "katex.min.css"
 
 
+def reread_bibliography(app, env, added, changed, removed):
+    """Citations lead to entries that the bibliography page only gets when it is read after them."""
+    return ["book/bibliography"] if added or changed or removed else []
+
+
 def setup(app):
     # The binary itself: the `node` command of the environment is a wrapper, which would be ended
     # in its place and leave the real process behind.
@@ -68,4 +73,5 @@ def setup(app):
     # `katex_options` is not read when prerendering; broken LaTeX must fail the build.
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error")
     app.connect("config-inited", configure)
+    app.connect("env-get-outdated", reread_bibliography)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,6 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 _PACKAGE = Path(__file__).parents[1]
 _STORES = (_PACKAGE.parent / "book" / "results", _PACKAGE / "results")  # a checkout, a wheel
 
@@ -52,3 +55,29 @@ def provenance(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     seeds = f"{len(result['seeds'])} seeds"
     return "; ".join([result["data"], seeds, result["device"], versions, result["date"]])
+
+
+def interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Mean over seeds and the half-width of its confidence interval, by Student's t.
+
+    Where the interval of a paired difference spans zero, the experiment does not separate
+    the two. Needs SciPy.
+
+    Parameters
+    ----------
+    values
+        One number per seed, shape (seeds,), two at least.
+
+    Examples
+    --------
+    >>> mean, half_width = interval([1.0, 2.0, 3.0])
+    >>> mean, round(half_width, 2)
+    (2.0, 2.48)
+    """
+    from scipy.stats import t
+
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"values must hold one number for each of several seeds, got {values}")
+    standard_error = values.std(ddof=1) / len(values) ** 0.5
+    return float(values.mean()), float(t.ppf((1 + level) / 2, len(values) - 1) * standard_error)

@@ -1,0 +1,42 @@
+"""Defaults read from the installed libraries by their signatures: which optimizer, which rate."""
+
+import inspect
+from importlib import import_module
+
+from adamtut.experiments import runner
+
+# library, path of the callable, argument
+ARGUMENTS = [
+    ("keras", "Model.compile", "optimizer"),
+    ("keras", "optimizers.Adam", "learning_rate"),
+    ("keras", "optimizers.Adam", "epsilon"),
+    ("torch", "optim.Adam", "lr"),
+    ("torch", "optim.Adam", "eps"),
+    ("torch", "optim.SGD", "lr"),
+    ("sklearn", "neural_network.MLPClassifier", "solver"),
+    ("sklearn", "neural_network.MLPClassifier", "tol"),
+]
+SETTINGS = [{"what": f"{library}.{path}({name})"} for library, path, name in ARGUMENTS]
+
+
+def measure(what, seed, device, data):
+    path, name = what.removesuffix(")").split("(")
+    library, *parts = path.split(".")
+    target = import_module(library)
+    for part in parts:
+        try:
+            target = getattr(target, part)
+        except AttributeError:
+            target = import_module(f"{target.__name__}.{part}")
+    return {"default": inspect.signature(target).parameters[name].default}
+
+
+if __name__ == "__main__":
+    runner.run(
+        "framework_defaults",
+        measure,
+        SETTINGS,
+        seeds=1,
+        data="signatures of the installed libraries",
+        libraries=("keras", "torch", "scikit-learn"),
+    )
