@@ -109,6 +109,8 @@ def iterate(
     _check_hyper(rule, hyper)
     _check_range("weight_decay", weight_decay, 0)
     _check_range("l2", l2, 0)
+    weight_decay, l2 = _python(weight_decay), _python(l2)
+    hyper = {name: _python(value) for name, value in hyper.items()}
     return _steps(rule, _with_step(grad), x, _schedule(lr, x), weight_decay, l2, project, hyper)
 
 
@@ -122,9 +124,10 @@ def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper):
         if project is not None:
             x = np.array(project(x), dtype=x.dtype)
         for name, value in zip(_state_names(rule), state, strict=True):
-            what = f"state {name} of {rule.__name__} after step {t}"
+            what = f"state {name} of {_name(rule)} after step {t}"
             _check_finite(value, what, f"the gradient is too large for {x.dtype}")
-        _check_finite(x, f"x after step {t}", "lower lr; where a gradient is 0, eps must be above 0")
+        advice = "lower lr; where a gradient is 0, eps must be above 0"
+        _check_finite(x, f"x after step {t}", advice)
         yield x
 
 
@@ -140,6 +143,17 @@ def _start(x):
     return x
 
 
+def _python(value):
+    """A Python number for a NumPy one, which would turn a float32 path into float64."""
+    if isinstance(value, tuple | list):
+        return tuple(_python(entry) for entry in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _name(rule):
+    return getattr(rule, "__name__", repr(rule))  # a partial has no name
+
+
 def _check_hyper(rule, hyper):
     known = {
         name: parameter.default
@@ -148,7 +162,7 @@ def _check_hyper(rule, hyper):
     }
     if unknown := sorted(hyper.keys() - known.keys()):
         takes = ", ".join(known) or "no hyper-parameters"
-        raise TypeError(f"{rule.__name__} takes {takes}; it does not take {', '.join(unknown)}")
+        raise TypeError(f"{_name(rule)} takes {takes}; it does not take {', '.join(unknown)}")
     for name, value in hyper.items():
         if name == "betas":
             if np.shape(value) != (2,):

@@ -144,7 +144,7 @@ def contour(
     >>> ax = contour(plt.figure().add_subplot(), problems.ravine)
     """
     (x_low, x_high), (y_low, y_high) = problem.view
-    x, y = np.linspace(x_low, x_high, 241), np.linspace(y_low, y_high, 241)
+    x, y = np.linspace(x_low, x_high, 161), np.linspace(y_low, y_high, 161)
     z = problem.value(np.stack(np.meshgrid(x, y), axis=-1))
     heights = z.min() + (z.max() - z.min()) * np.linspace(0, 1, levels + 1)[1:] ** 3
     ax.contourf(x, y, z, [z.min(), *heights], cmap="Blues", alpha=0.35)

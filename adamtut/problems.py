@@ -210,7 +210,7 @@ def double_well(tilt: float = 0.0) -> Problem:
         lambda x: x**4 / 4 - x**2 / 2 + tilt * x,
         lambda x: x**3 - x + tilt,
         minima=wells if tilt == 0 else wells[:1],
-        view=((-2.0, 2.2), (-0.7, 2.0)),
+        view=((-2.0, 2.2), (-0.7, 3.0)),
         start=(2.0,),
     )
 

@@ -27,7 +27,7 @@ def gd(g, t):
 
 
 def momentum(g, t, m=0.0, *, beta=0.9):
-    """Heavy ball: `m` sums past gradients, each weighted beta less (Polyak 1964, eq. 9).
+    """Heavy ball: `m` sums past gradients, each weighted beta less (Polyak 1964).
 
     For a constant gradient `m` grows to g / (1 - beta).
 
@@ -80,7 +80,7 @@ def rmsprop(g, t, v=0.0, *, beta=0.9, eps=1e-8):
 
     Tieleman & Hinton 2012, lecture 6.5, slide 29, has beta = 0.9 and no `eps`; here it stands
     outside the root, as in PyTorch, whose default for beta (its `alpha`) is 0.99.
-    The average starts at 0 and is not corrected: the first direction is 1 / sqrt(1 - beta).
+    The average starts at 0 and is not corrected: the first direction is sign(g) / sqrt(1 - beta).
 
     >>> rmsprop(3.0, t=1, beta=0.75, eps=0.0)
     (2.0, 2.25)
@@ -109,7 +109,7 @@ def adam(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     """Adam: a corrected mean of gradients over the root of a corrected mean of their squares.
 
     Kingma & Ba 2015, algorithm 1, with the paper's defaults, which are PyTorch's too; meant
-    for lr = 0.001. The first direction is sign(g).
+    for lr = 0.001. The first direction is sign(g), where |g| is large beside `eps`.
 
     >>> d, m, v = adam(4.0, t=1, eps=0.0)
     >>> round(d, 9)

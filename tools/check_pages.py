@@ -41,6 +41,9 @@ VOID = {
 # Text in these is code, or is not shown. KaTeX keeps its source in `annotation`.
 NO_PROSE = {"annotation", "code", "kbd", "pre", "samp", "script", "style", "textarea", "title"}
 MATH_LEFT_OVER = re.compile(r"\$\$|\\\(|\\\[|\$[^$]*\\[a-zA-Z]+[^$]*\$")
+DIRECTIVE_LEFT_OVER = re.compile(
+    r"```|\{(?:cite|doc|exercise|figure|numref|prf|ref|solution)\b[^}]*\}"
+)
 CSS_LOADS = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 
 
@@ -97,6 +100,9 @@ class Page(HTMLParser):
         if not NO_PROSE & set(self._open) and (match := MATH_LEFT_OVER.search(text)):
             shown = " ".join(text[match.start() : match.start() + 40].split())
             self.faults.append(f"mathematics that was not rendered: {shown}")
+
+        if not NO_PROSE & set(self._open) and (match := DIRECTIVE_LEFT_OVER.search(text)):
+            self.faults.append(f"a directive that was not rendered: {match[0]}")
 
     def _check_words(self, found):
         source, words = found.get("src", ""), found.get("alt")

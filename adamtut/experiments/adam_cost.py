@@ -16,8 +16,8 @@ def measure(network, seed, device, data):
     """Median seconds of a step of each rule and of one gradient, taken in turns in one run."""
     problem = problems.digits_network(HIDDEN[network])
     rng = np.random.default_rng(seed)
-    x, state = problem.start(rng), {name: () for name in RULES}
-    seconds = {name: [] for name in [*RULES, "gradient"]}
+    x, state = problem.start(rng), dict.fromkeys(RULES, ())
+    seconds: dict[str, list[float]] = {name: [] for name in [*RULES, "gradient"]}
     for t in range(1, ROUNDS + 1):
         rows = rng.integers(problem.size, size=BATCH)
         before = time.perf_counter()

@@ -34,6 +34,7 @@ def batches(rng: np.random.Generator):
 
 
 def measure(rule, lr, seed, device, data):
+    """Final losses of our rule and of torch's optimizer, from one start over the same batches."""
     problem = regression(data)
     rng = np.random.default_rng(seed)
     start = 0.01 * rng.normal(size=problem.dim)
@@ -48,6 +49,7 @@ def measure(rule, lr, seed, device, data):
 
 
 def final_point(rule, lr, problem, x, batches):
+    """The parameters after all batches."""
     state = ()
     for t, rows in enumerate(batches, start=1):
         d, *state = rule(problem.grad(x, rows), t, *state)

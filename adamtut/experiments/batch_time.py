@@ -7,16 +7,16 @@ import numpy as np
 from adamtut import problems
 from adamtut.experiments import runner
 
-BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-ROUNDS = 40
+BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 569]
+ROUNDS = 200
 
 
 def measure(seed, device, data):
     """Median seconds of one gradient for every batch size, taken in turns in one run."""
-    problem = problems.digits_network()
+    problem = problems.breast_cancer_logistic()
     rng = np.random.default_rng(seed)
-    x = problem.start(rng)
-    seconds = {batch: [] for batch in BATCHES}
+    x = rng.normal(size=problem.dim)
+    seconds: dict[int, list[float]] = {batch: [] for batch in BATCHES}
     for _ in range(ROUNDS):
         for batch in rng.permutation(BATCHES).tolist():
             rows = rng.integers(problem.size, size=batch)
@@ -27,6 +27,4 @@ def measure(seed, device, data):
 
 
 if __name__ == "__main__":
-    runner.run(
-        "batch_time", measure, [{}], seeds=20, data="scikit-learn digits, 64-32-10 tanh network"
-    )
+    runner.run("batch_time", measure, [{}], seeds=20, data="breast-cancer logistic regression")

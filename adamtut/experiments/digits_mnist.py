@@ -24,12 +24,14 @@ SETTINGS = [{"rule": rule, "lr": lr} for rule, rates in RATES.items() for lr in 
 
 @cache
 def mnist_network(folder: str | None) -> problems.Network:
+    """The tanh network on the first images, pixels scaled to [0, 1]."""
     images, labels = data.mnist("train", folder)
     inputs = images[:EXAMPLES].reshape(EXAMPLES, -1) / 255
     return problems.network(inputs, labels[:EXAMPLES], HIDDEN, name="MNIST network")
 
 
 def measure(rule, lr, seed, device, data):
+    """Training loss and accuracy after each number of steps in `NOTED`."""
     problem = mnist_network(data)
     rng = np.random.default_rng(seed)
     x, state = problem.start(rng), ()

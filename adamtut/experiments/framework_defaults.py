@@ -2,6 +2,7 @@
 
 import inspect
 from importlib import import_module
+from typing import Any
 
 from adamtut.experiments import runner
 
@@ -20,9 +21,10 @@ SETTINGS = [{"what": f"{library}.{path}({name})"} for library, path, name in ARG
 
 
 def measure(what, seed, device, data):
+    """The default value of the argument that `what` names."""
     path, name = what.removesuffix(")").split("(")
     library, *parts = path.split(".")
-    target = import_module(library)
+    target: Any = import_module(library)
     for part in parts:
         try:
             target = getattr(target, part)

@@ -70,7 +70,7 @@ def run(
         if key not in done:
             done[key] = measure(**setting, device=options.device, data=options.data)
             with partial.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([key, done[key]]) + "\n")
+                file.write(json.dumps([key, done[key]], allow_nan=False) + "\n")
 
     result = {
         "experiment": f"python -m adamtut.experiments.{name}",

@@ -1,0 +1,350 @@
+"""The runner of experiments, and the results that it has stored."""
+
+import datetime
+import json
+import math
+import os
+import re
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adamtut
+from adamtut.experiments import load, provenance, runner
+
+RESULTS = Path(__file__).parents[1] / "book" / "results"
+STORED = sorted(path.stem for path in RESULTS.glob("*.json"))
+every_result = pytest.mark.parametrize("name", STORED)
+# No chance in them, so one run says it all.
+DETERMINISTIC = {"framework_defaults"}  # reads the signatures of installed libraries
+
+SETTINGS = [{"rule": "gd", "lr": 0.1}, {"rule": "adam", "lr": 0.01}]
+
+
+class Measure:
+    """Counts its calls, and is interrupted at one of them."""
+
+    def __init__(self, fails_at=None):
+        self.calls, self.fails_at = [], fails_at
+
+    def __call__(self, rule, lr, seed, device, data):
+        if len(self.calls) + 1 == self.fails_at:
+            raise KeyboardInterrupt
+        self.calls.append((rule, seed, device, data))
+        return {"loss": lr * (seed + 1)}
+
+
+ALL = [(rule, seed) for rule in ("gd", "adam") for seed in (0, 1)]
+
+
+def run(folder, measure, *arguments, seeds=2, **options):
+    return runner.run(
+        "trial",
+        measure,
+        SETTINGS,
+        seeds=seeds,
+        data="nothing",
+        arguments=["--out", str(folder), *arguments],
+        **options,
+    )
+
+
+def interrupted(folder, fails_at=3, *arguments):
+    """Run until `measure` is called for the third time; the first two runs are kept."""
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Measure(fails_at), *arguments)
+    assert not (folder / "trial.json").exists()
+    return folder / "trial.partial.jsonl"
+
+
+def test_a_result_says_what_was_measured(tmp_path):
+    before = datetime.date.today()
+    path = run(tmp_path / "new" / "folder", Measure(), libraries=("numpy", "matplotlib"))
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert path == tmp_path / "new" / "folder" / "trial.json"
+    assert list(result) == [
+        *("experiment", "data", "device", "versions", "seeds", "date", "runs"),
+    ]
+    assert result["experiment"] == "python -m adamtut.experiments.trial"
+    assert result["data"] == "nothing"
+    assert str(os.cpu_count()) in result["device"]
+    assert result["versions"] == {
+        "adamtut": adamtut.__version__,
+        "numpy": np.__version__,
+        "matplotlib": version("matplotlib"),
+    }
+    assert result["seeds"] == [0, 1]
+    assert before <= datetime.date.fromisoformat(result["date"]) <= datetime.date.today()
+    assert result["runs"] == [
+        setting | {"seed": seed, "loss": setting["lr"] * (seed + 1)}
+        for setting in SETTINGS
+        for seed in (0, 1)
+    ]
+    assert [p.name for p in path.parent.iterdir()] == ["trial.json"]
+
+
+def test_a_result_has_one_run_a_line(tmp_path):
+    lines = run(tmp_path, Measure()).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line.rstrip(","))["seed"] for line in lines if '"loss"' in line] == [
+        *(0, 1, 0, 1)
+    ]
+
+
+def test_device_data_and_seeds_reach_the_measurement(tmp_path):
+    measure = Measure()
+    path = run(tmp_path, measure, "--data", "elsewhere", "--seeds", "3")
+    assert measure.calls[0] == ("gd", 0, "cpu", "elsewhere")
+    assert len(measure.calls) == 6
+    assert json.loads(path.read_text(encoding="utf-8"))["seeds"] == [0, 1, 2]
+
+
+def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path):
+    interrupted(tmp_path)
+    second = Measure()
+    path = run(tmp_path, second)
+    assert [call[:2] for call in second.calls] == ALL[2:]
+    uninterrupted = run(tmp_path / "other", Measure())
+    assert path.read_text(encoding="utf-8") == uninterrupted.read_text(encoding="utf-8")
+    assert [p.name for p in tmp_path.glob("trial*")] == ["trial.json"]
+
+
+def test_an_experiment_may_be_interrupted_twice(tmp_path):
+    interrupted(tmp_path)
+    interrupted(tmp_path, fails_at=2)
+    third = Measure()
+    run(tmp_path, third)
+    assert [call[:2] for call in third.calls] == ALL[3:]
+
+
+def test_a_finished_experiment_starts_anew(tmp_path):
+    run(tmp_path, Measure())
+    second = Measure()
+    run(tmp_path, second)
+    assert len(second.calls) == 4
+
+
+def test_more_seeds_keep_the_runs_that_are_there(tmp_path):
+    interrupted(tmp_path)
+    second = Measure()
+    run(tmp_path, second, seeds=3)
+    assert [call[:2] for call in second.calls] == [("gd", 2), *(("adam", s) for s in range(3))]
+
+
+@pytest.mark.parametrize("kept", [1, 10, -1], ids=["one byte", "some bytes", "all but the end"])
+def test_a_line_that_was_half_written_is_measured_anew(tmp_path, kept):
+    partial = interrupted(tmp_path)
+    head, first, second = partial.read_text(encoding="utf-8").splitlines(keepends=True)
+    partial.write_text(head + first + second[:kept], encoding="utf-8")
+    measure = Measure()
+    path = run(tmp_path, measure)
+    assert [call[:2] for call in measure.calls] == ALL[1:]
+    assert len(json.loads(path.read_text(encoding="utf-8"))["runs"]) == 4
+
+
+def test_the_rest_of_a_half_written_line_does_not_spoil_a_later_resume(tmp_path):
+    partial = interrupted(tmp_path)
+    with partial.open("a", encoding="utf-8") as file:
+        file.write('["{\\"lr\\"')
+    interrupted(tmp_path, fails_at=2)
+    measure = Measure()
+    run(tmp_path, measure)
+    assert [call[:2] for call in measure.calls] == ALL[3:]
+
+
+@pytest.mark.parametrize("text", ["", '{"dev', "nonsense\n", "\n\n"])
+def test_a_spoilt_beginning_is_started_anew(tmp_path, text):
+    (tmp_path / "trial.partial.jsonl").write_text(text, encoding="utf-8")
+    measure = Measure()
+    run(tmp_path, measure)
+    assert len(measure.calls) == 4
+
+
+@pytest.mark.parametrize("changed", [["--data", "elsewhere"], ["--device", "cuda"]])
+def test_runs_under_other_circumstances_are_not_mixed(tmp_path, changed, monkeypatch):
+    monkeypatch.setattr(runner, "_device", str)
+    interrupted(tmp_path)
+    measure = Measure()
+    path = run(tmp_path, measure, *changed)
+    assert [call[:2] for call in measure.calls] == ALL
+    assert json.loads(path.read_text(encoding="utf-8"))["device"] == measure.calls[0][2]
+
+
+def test_the_same_circumstances_go_on(tmp_path):
+    interrupted(tmp_path, 3, "--data", "elsewhere")
+    measure = Measure()
+    run(tmp_path, measure, "--data", "elsewhere")
+    assert len(measure.calls) == 2
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1"])
+def test_no_seeds_are_refused(tmp_path, seeds, capsys):
+    measure = Measure()
+    with pytest.raises(SystemExit) as exit_:
+        run(tmp_path, measure, "--seeds", seeds)
+    assert exit_.value.code == 2
+    assert f"--seeds must be 1 or more, got {seeds}" in capsys.readouterr().err
+    assert measure.calls == []
+
+
+def test_help_names_the_command_and_the_options(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        runner.run("trial", Measure(), SETTINGS, seeds=7, data="nothing", arguments=["--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    assert "python -m adamtut.experiments.trial" in text and "number of seeds (7)" in text
+    for option in ("--seeds", "--device", "--data", "--out"):
+        assert option in text
+
+
+def test_an_old_result_stays_until_the_new_one_is_complete(tmp_path):
+    path = run(tmp_path, Measure())
+    old = path.read_text(encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Measure(fails_at=3))
+    assert path.read_text(encoding="utf-8") == old
+
+
+def test_the_default_folder_is_that_of_the_book(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {"seeds": 1, "data": "nothing", "arguments": []}
+    assert runner.run("trial", Measure(), SETTINGS, **options) == Path("results/trial.json")
+    (tmp_path / "book" / "results").mkdir(parents=True)
+    path = runner.run("trial", Measure(), SETTINGS, **options)
+    assert path == Path("book/results/trial.json") and path.is_file()
+
+
+# Reading.
+
+
+def test_load_reads_what_is_stored():
+    assert load(STORED[0]) == json.loads(
+        (RESULTS / f"{STORED[0]}.json").read_text(encoding="utf-8")
+    )
+
+
+def test_load_lists_what_there_is():
+    with pytest.raises(FileNotFoundError) as error:
+        load("airfiol")
+    assert str(error.value) == f"no stored result 'airfiol'; there are: {', '.join(STORED)}"
+
+
+def test_load_says_when_there_is_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr("adamtut.experiments._STORES", (tmp_path,))
+    with pytest.raises(FileNotFoundError, match=r"no stored result 'airfoil'; there are: none"):
+        load("airfoil")
+
+
+def test_load_finds_the_results_of_a_wheel(monkeypatch, tmp_path):
+    """In a wheel there is no book, and the results lie beside the modules."""
+    run(tmp_path / "results", Measure())
+    monkeypatch.setattr(
+        "adamtut.experiments._STORES", (tmp_path / "book" / "results", tmp_path / "results")
+    )
+    assert load("trial")["seeds"] == [0, 1]
+
+
+def test_provenance_is_one_sentence():
+    result = {
+        "data": "digits",
+        "seeds": [0, 1, 2],
+        "device": "2 CPU cores",
+        "versions": {"adamtut": "0.1.0", "numpy": "2.4.6"},
+        "date": "2026-01-31",
+    }
+    expected = "digits; 3 seeds; 2 CPU cores; adamtut 0.1.0, numpy 2.4.6; 2026-01-31"
+    assert provenance(result) == expected
+
+
+# The stored results.
+
+
+def numbers(value):
+    """Every number in a JSON value."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from numbers(item)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def problems_of(result, least_seeds=20):
+    """What is wrong with a stored result; nothing, if all is well."""
+    if missing := {"experiment", "data", "device", "versions", "seeds", "date", "runs"} - set(
+        result
+    ):
+        return [f"missing: {sorted(missing)}"]
+    found = []
+    if len(set(result["seeds"])) < least_seeds:
+        found.append(f"{len(set(result['seeds']))} seeds")
+    if not {"adamtut"} <= set(result["versions"]) or not all(result["versions"].values()):
+        found.append("versions")
+    if not re.fullmatch(r"20\d\d-\d\d-\d\d", result["date"]):
+        found.append("date")
+    if not (result["data"].strip() and result["device"].strip()):
+        found.append("data or device")
+    if not all(math.isfinite(n) for n in numbers(result["runs"])):
+        found.append("a number that is not finite")
+    if not all(set(r) > {"seed"} for r in result["runs"]):
+        found.append("a run without a measurement")
+    return found
+
+
+@every_result
+def test_a_stored_result_is_complete(name):
+    result = load(name)
+    assert problems_of(result, 1 if name in DETERMINISTIC else 20) == []
+    assert result["experiment"] == f"python -m adamtut.experiments.{name}"
+
+
+@every_result
+def test_a_stored_result_has_every_setting_with_every_seed(name, monkeypatch):
+    """The settings are those of its module, caught as `python -m` passes them to the runner."""
+    module = import_module(f"adamtut.experiments.{name}")
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    caught = {}
+
+    def catch(name, measure, settings, *, seeds, data, libraries=("numpy",)):
+        caught.update(name=name, settings=list(settings), seeds=seeds, data=data, libs=libraries)
+
+    monkeypatch.setattr(runner, "run", catch)
+    exec(compile(source, module.__file__, "exec"), {"__name__": "__main__"})
+
+    result = load(name)
+    assert caught["name"] == name
+    assert result["data"] == caught["data"]
+    assert result["seeds"] == list(range(caught["seeds"]))
+    assert set(result["versions"]) == {"adamtut", *caught["libs"]}
+    expected = [
+        setting | {"seed": seed} for setting in caught["settings"] for seed in result["seeds"]
+    ]
+    assert len(result["runs"]) == len(expected)
+    for stored, wanted in zip(result["runs"], expected, strict=True):
+        assert stored | wanted == stored
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda r: r.pop("device"), "missing: ['device']"),
+        (lambda r: r.update(seeds=[0] * 25), "1 seeds"),
+        (lambda r: r.update(date="yesterday"), "date"),
+        (lambda r: r.update(data=" "), "data or device"),
+        (lambda r: r["versions"].pop("adamtut"), "versions"),
+        (lambda r: r["runs"][3].update(loss=[1.0, math.nan]), "a number that is not finite"),
+        (lambda r: r["runs"].append({"seed": 1}), "a run without a measurement"),
+    ],
+)
+def test_a_spoilt_result_is_noticed(change, complaint, tmp_path):
+    result = json.loads(run(tmp_path, Measure(), seeds=20).read_text(encoding="utf-8"))
+    assert problems_of(result) == []
+    change(result)
+    assert problems_of(result) == [complaint]
+
+
+def test_every_experiment_has_its_result():
+    folder = Path(runner.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "runner"}
+    assert modules == set(STORED)
