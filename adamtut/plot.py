@@ -34,7 +34,7 @@ STYLES: dict[str, tuple[str, Any]] = {
     "rmsprop": ("#009e73", _dashdot),
     "adadelta": ("#8c6d1f", _dotted),
     "adam": ("#d55e00", _solid),
-    "adamax": ("#e69f00", _dashed),
+    "adamax": ("#b87a00", _dashed),
     "yogi": ("#7b3294", _solid),
     "amsgrad": ("#a50f15", _dashdot),
     "nadam": ("#1b9aaa", _dashed),

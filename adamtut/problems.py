@@ -47,6 +47,10 @@ class Problem:
     view: View
     start: NDArray
 
+    def __post_init__(self):
+        for array in (self.minima, self.start):
+            array.setflags(write=False)
+
 
 def _two_variables(name, value, grad, minima, view, start):
     """A Problem from `value(x, y)` and `grad(x, y)` written in the two coordinates."""
@@ -260,6 +264,9 @@ class FiniteSum:
     grad: Callable[..., NDArray]
     minima: NDArray
 
+    def __post_init__(self):
+        self.minima.setflags(write=False)
+
     def sampled(self, batch: int, rng: np.random.Generator) -> Callable[[NDArray], NDArray]:
         """A mini-batch gradient function: `batch` examples drawn anew, with replacement, per call.
 
@@ -399,6 +406,8 @@ def network(
     (14, (1, 3, 2))
     """
     inputs, labels = np.asarray(inputs, dtype=float), np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise ValueError(f"labels must be the integers 0, 1, …, got {np.unique(labels)}")
     widths = (inputs.shape[1], *hidden, int(labels.max()) + 1)
     shapes = list(pairwise(widths))
     ends = np.cumsum([size for i, o in shapes for size in (i * o, o)])

@@ -109,7 +109,7 @@ def adam(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     """Adam: a corrected mean of gradients over the root of a corrected mean of their squares.
 
     Kingma & Ba 2015, algorithm 1, with the paper's defaults, which are PyTorch's too; meant
-    for lr = 0.001. The first direction is sign(g), where |g| is large beside `eps`.
+    for lr = 0.001. The first direction is sign(g) where g is large beside `eps`.
 
     >>> d, m, v = adam(4.0, t=1, eps=0.0)
     >>> round(d, 9)

@@ -504,3 +504,16 @@ def test_bundled_sums_are_what_they_say():
         "breast cancer": (569, 30),
         "digits": (1797, 64 * 8 + 8 + 8 * 10 + 10),
     }
+
+
+@pytest.mark.parametrize("labels", [[-1, 0], [0.0, 1.0]])
+def test_network_refuses_labels_that_are_no_classes(labels):
+    with pytest.raises(ValueError, match="labels must be the integers 0, 1, …, got"):
+        problems.network([[0.0], [1.0]], labels)
+
+
+def test_the_arrays_of_a_problem_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        problems.ravine.start[0] = 0.0
+    with pytest.raises(ValueError, match="read-only"):
+        problems.least_squares([[1.0]], [2.0]).minima[0] = 0.0
