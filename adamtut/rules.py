@@ -7,7 +7,7 @@ and new state, as a tuple. The caller moves, and owns the learning rate::
     x = x - lr * d
 
 State variables are positional, with their start value; hyper-parameters are keyword-only.
-The same text runs on Python floats, NumPy arrays, torch tensors and JAX arrays: `g` has
+The same text runs on Python floats, NumPy arrays and torch tensors: `g` has
 any shape, `d` and the state have the shape of `g`. Rules check nothing; `descend` does.
 
 Default numbers are the papers'. Where a paper and PyTorch differ in arithmetic, the rule
