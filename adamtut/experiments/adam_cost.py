@@ -1,5 +1,6 @@
 """Time of one step of Adam, beside one of other rules and the gradient it uses."""
 
+import json
 import time
 
 import numpy as np
@@ -33,11 +34,20 @@ def measure(network, seed, device, data):
     return {"parameters": problem.dim} | {k: float(np.median(v)) for k, v in seconds.items()}
 
 
+def ratios(runs):
+    """Time of a step relative to the gradient it uses, median over runs, one line a network."""
+    for network in HIDDEN:
+        own = [run for run in runs if run["network"] == network]
+        parts = [f"{n} {np.median([run[n] / run['gradient'] for run in own]):.2f}" for n in RULES]
+        yield f"{network}: {', '.join(parts)}"
+
+
 if __name__ == "__main__":
-    runner.run(
+    path = runner.run(
         "adam_cost",
         measure,
         [{"network": name} for name in HIDDEN],
         seeds=20,
         data="scikit-learn digits, tanh networks, batches of 64",
     )
+    print(*ratios(json.loads(path.read_text(encoding="utf-8"))["runs"]), sep="\n")

@@ -1,5 +1,6 @@
 """Time of a mini-batch gradient per example, against the batch size."""
 
+import json
 import time
 
 import numpy as np
@@ -28,3 +29,4 @@ def measure(seed, device, data):
 
 if __name__ == "__main__":
     runner.run("batch_time", measure, [{}], seeds=20, data="breast-cancer logistic regression")
+    print(*ratios(json.loads(path.read_text(encoding="utf-8"))["runs"]), sep="\n")
