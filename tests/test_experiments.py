@@ -308,6 +308,7 @@ def test_a_stored_result_has_every_setting_with_every_seed(name, monkeypatch):
 
     def catch(name, measure, settings, *, seeds, data, libraries=("numpy",)):
         caught.update(name=name, settings=list(settings), seeds=seeds, data=data, libs=libraries)
+        return RESULTS / f"{name}.json"
 
     monkeypatch.setattr(runner, "run", catch)
     exec(compile(source, module.__file__, "exec"), {"__name__": "__main__"})

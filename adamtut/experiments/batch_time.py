@@ -27,6 +27,15 @@ def measure(seed, device, data):
     return {"batches": BATCHES, "seconds": [float(np.median(seconds[b])) for b in BATCHES]}
 
 
+def ratios(runs):
+    """Time per example relative to batch size 1, median over runs, one line a batch size."""
+    per_example = np.median([run["seconds"] for run in runs], axis=0) / BATCHES
+    for batch, time_per_example in zip(BATCHES, per_example, strict=True):
+        yield f"batch {batch:4d}: {time_per_example / per_example[0]:.3f}"
+
+
 if __name__ == "__main__":
-    runner.run("batch_time", measure, [{}], seeds=20, data="breast-cancer logistic regression")
+    path = runner.run(
+        "batch_time", measure, [{}], seeds=20, data="breast-cancer logistic regression"
+    )
     print(*ratios(json.loads(path.read_text(encoding="utf-8"))["runs"]), sep="\n")
