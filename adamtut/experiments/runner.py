@@ -28,7 +28,7 @@ def run(
     """Measure every setting with every seed and write `NAME.json`.
 
     Each finished run is appended to `NAME.partial.jsonl`; an interrupted experiment goes on
-    from there when it is started again with the same command line.
+    from there when it is started again with the same command line and library versions.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def run(
     options.out.mkdir(parents=True, exist_ok=True)
     partial = options.out / f"{name}.partial.jsonl"
     todo = [setting | {"seed": seed} for setting in settings for seed in range(options.seeds)]
-    done = _read(partial, {"device": options.device, "data": options.data})
+    versions = {"adamtut": version("adamtut")} | {lib: version(lib) for lib in libraries}
+    done = _read(partial, {"device": options.device, "data": options.data, "versions": versions})
     for setting in tqdm(todo, desc=name, unit="run", disable=None):
         key = json.dumps(setting, sort_keys=True)
         if key not in done:
@@ -76,7 +77,7 @@ def run(
         "experiment": f"python -m adamtut.experiments.{name}",
         "data": data,
         "device": _device(options.device),
-        "versions": {"adamtut": version("adamtut")} | {lib: version(lib) for lib in libraries},
+        "versions": versions,
         "seeds": list(range(options.seeds)),
         "date": datetime.date.today().isoformat(),
         "runs": [setting | done[json.dumps(setting, sort_keys=True)] for setting in todo],
