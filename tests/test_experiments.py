@@ -172,6 +172,19 @@ def test_runs_under_other_circumstances_are_not_mixed(tmp_path, changed, monkeyp
     assert json.loads(path.read_text(encoding="utf-8"))["device"] == measure.calls[0][2]
 
 
+def test_runs_of_another_version_are_not_mixed(tmp_path, monkeypatch):
+    interrupted(tmp_path)
+    monkeypatch.setattr(runner, "version", lambda library: "99.0")
+    measure = Measure()
+    run(tmp_path, measure)
+    assert [call[:2] for call in measure.calls] == ALL
+
+
+def test_a_number_that_is_not_finite_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="Out of range float values"):
+        run(tmp_path, lambda **setting: {"loss": float("nan")})
+
+
 def test_the_same_circumstances_go_on(tmp_path):
     interrupted(tmp_path, 3, "--data", "elsewhere")
     measure = Measure()
