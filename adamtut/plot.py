@@ -25,8 +25,9 @@ PALE = "#9aa3b2"
 ACCENT = "#d55e00"
 
 _solid, _dotted, _dashed, _dashdot = "-", (0, (1, 1.2)), (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5))
+_dashdotdot = (0, (7, 1.5, 1, 1.5, 1, 1.5))
 STYLES: dict[str, tuple[str, Any]] = {
-    "gd": ("#5b6470", _solid),
+    "gd": ("#5b6470", _dashdotdot),
     "momentum": ("#0072b2", _dashed),
     "ema_momentum": ("#0072b2", _dotted),
     "nesterov": ("#3d8bc4", _dashdot),

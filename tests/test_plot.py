@@ -283,3 +283,8 @@ def test_importing_plot_changes_no_setting():
         "import adamtut.plot; assert dict(matplotlib.rcParams) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rules_that_share_a_figure_are_told_apart_in_grey():
+    together = ("gd", "momentum", "nesterov", "adam")
+    assert len({str(plot.STYLES[name][1]) for name in together}) == len(together)
