@@ -5,7 +5,7 @@ PIP_ARGS ?=
 BIN := .venv/bin
 EXTRAS_book := book
 EXTRAS_lab := book,lab,torch
-EXTRAS_test := book,test,torch
+EXTRAS_test := book,oracles,test,torch
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help

@@ -1,9 +1,10 @@
 """Adam, step by step: the Adam family of optimizers, from scratch.
 
-`rules` holds every update rule as a pure function, `descend` applies one to a
-function, `problems` are test functions with gradients and minima, `plot` draws
-the figures of the book, `data` fetches real data sets. Each part is imported
-when it is first used, so that `import adamtut` needs NumPy alone.
+`rules` holds every update rule as a pure function and `registry` lists them, `descend` applies one
+to a function, `schedules` are rates that change with the step, `optim` has the rules as drop-ins
+for `torch.optim`. `problems` are test functions with gradients and minima, `plot` draws the figures
+of the book, `data` fetches real data sets. Each part is imported when it is first used, so that
+`import adamtut` needs NumPy alone.
 """
 
 import importlib
@@ -11,7 +12,19 @@ import importlib
 from adamtut.descend import descend, iterate
 
 __version__ = "0.1.0"
-__all__ = ["data", "descend", "experiments", "iterate", "ops", "plot", "problems", "rules"]
+__all__ = [
+    "data",
+    "descend",
+    "experiments",
+    "iterate",
+    "ops",
+    "optim",
+    "plot",
+    "problems",
+    "registry",
+    "rules",
+    "schedules",
+]
 
 
 def __getattr__(name):

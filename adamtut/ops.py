@@ -10,7 +10,10 @@ from types import SimpleNamespace
 
 _python_numbers = SimpleNamespace(
     sqrt=math.sqrt,
+    cos=math.cos,
+    floor=math.floor,
     maximum=max,
+    minimum=min,
     sign=lambda x: (x > 0) - (x < 0),
     where=lambda condition, x, y: x if condition else y,
 )
@@ -38,6 +41,24 @@ def sqrt(x):
     return namespace(x).sqrt(x)
 
 
+def cos(x):
+    """Cosine of an angle in radians, element by element.
+
+    >>> cos(0.0)
+    1.0
+    """
+    return namespace(x).cos(x)
+
+
+def floor(x):
+    """The largest whole number not above `x`, element by element.
+
+    >>> floor(2.5)
+    2
+    """
+    return namespace(x).floor(x)
+
+
 def maximum(x, y):
     """The larger of `x` and `y`, element by element; `x` may be a number where `y` is an array.
 
@@ -48,6 +69,18 @@ def maximum(x, y):
     if library is _python_numbers:
         return max(x, y)
     return library.clip(y, min=x)
+
+
+def minimum(x, y):
+    """The smaller of `x` and `y`, element by element; `x` may be a number where `y` is an array.
+
+    >>> minimum(1.0, 2.5)
+    1.0
+    """
+    library = namespace(y)
+    if library is _python_numbers:
+        return min(x, y)
+    return library.clip(y, max=x)
 
 
 def sign(x):

@@ -66,6 +66,28 @@ def test_maximum_with_a_number_first(kind):
 
 
 @every_kind
+def test_minimum(kind):
+    make = MAKERS[kind]
+    same(ops.minimum(make([1.0, 5.0]), make([2.0, 3.0])), kind, [1.0, 3.0])
+    same(ops.minimum(make([3.0, 5.0]), make([2.0, 6.0])), kind, [2.0, 5.0])
+    same(ops.minimum(1.0, make([2.0, -1.0])), kind, [1.0, -1.0])
+    same(ops.minimum(1.0, make([-3.0, 4.0])), kind, [-3.0, 1.0])
+
+
+@every_kind
+def test_cos(kind):
+    same(ops.cos(MAKERS[kind]([0.0, 0.0])), kind, [1.0, 1.0])
+    found = np.asarray(ops.cos(MAKERS[kind]([math.pi / 3, math.pi])))
+    np.testing.assert_allclose(found, np.asarray(MAKERS[kind]([0.5, -1.0])), rtol=1e-6)
+
+
+@every_kind
+def test_floor(kind):
+    same(ops.floor(MAKERS[kind]([2.5, -2.5])), kind, [2.0, -3.0])
+    same(ops.floor(MAKERS[kind]([-0.5, 3.0])), kind, [-1.0, 3.0])
+
+
+@every_kind
 def test_where_with_a_python_bool(kind):
     make = MAKERS[kind]
     same(ops.where(True, make([1.0, 2.0]), make([3.0, 4.0])), kind, [1.0, 2.0])
@@ -89,6 +111,7 @@ def test_where_with_an_array_chooses_between_numbers_too():
 def test_integers_are_python_numbers():
     assert ops.sqrt(9) == 3.0
     assert ops.maximum(2, 3) == 3
+    assert ops.minimum(2, 3) == 2
     assert ops.sign(-7) == -1
 
 
