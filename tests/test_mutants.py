@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mutants import mutants
-from oracles import CASES, disagreement
+from oracles import CASES, TOLERANCES, by_hand, disagreement
 
 from adamtut import rules
 
@@ -23,7 +23,9 @@ loop = sys.modules["adamtut.descend"]  # `adamtut.descend` names the function
 def differs(rule, name):
     try:
         with np.errstate(all="ignore"):
-            return not disagreement(rule, name) <= 1e-12
+            if any(found != pytest.approx(x, rel=1e-13) for found, x in by_hand(rule, name)):
+                return True
+            return not disagreement(rule, name) <= TOLERANCES.get(name, 1e-12)
     except Exception:  # a mutant may fail in any way; that too is noticed
         return True
 

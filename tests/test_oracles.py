@@ -1,23 +1,24 @@
-"""Every rule equals torch's optimizer in float64, over 50 steps of hard gradients."""
+"""Every rule equals torch's optimizer in float64, over 50 steps of hard gradients.
+
+Where torch has none, an implementation of the paper's algorithm in another style is the oracle.
+"""
 
 import numpy as np
 import pytest
 import torch
-from oracles import CASES, LR, disagreement, rule_path, streams
+from oracles import CASES, LR, TOLERANCES, disagreement, rule_path, streams
 
 from adamtut import descend, rules
+from adamtut.registry import RULES
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_rule_equals_torch(name):
-    assert disagreement(getattr(rules, name), name) <= 1e-12
+    assert disagreement(getattr(rules, name), name) <= TOLERANCES.get(name, 1e-12)
 
 
 def test_every_rule_has_an_oracle():
-    functions = {
-        n for n, f in vars(rules).items() if getattr(f, "__module__", "") == rules.__name__
-    }
-    assert functions == set(CASES)
+    assert list(RULES) == list(CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -38,11 +39,11 @@ def test_the_same_numbers_on_floats_numpy_and_torch(name, library):
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_dtype_of_the_gradient_is_kept(name, dtype):
-    d, *state = getattr(rules, name)(np.ones(3, dtype), 1)
-    assert {a.dtype for a in (d, *state)} == {np.dtype(dtype)}
+    arrays = getattr(rules, name)(np.ones(3, dtype), 1)
+    assert {a.dtype for a in arrays if np.ndim(a)} == {np.dtype(dtype)}
     tensor = torch.ones(3, dtype=getattr(torch, dtype.__name__))
-    d, *state = getattr(rules, name)(tensor, 1)
-    assert {a.dtype for a in (d, *state)} == {tensor.dtype}
+    arrays = getattr(rules, name)(tensor, 1)
+    assert {a.dtype for a in arrays if np.ndim(a)} == {tensor.dtype}
 
 
 @pytest.mark.parametrize(
