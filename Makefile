@@ -47,6 +47,7 @@ format: .venv/.test  ## format code and notebooks
 bench: .venv/.test  ## time this machine, as ratios; writes to _build/bench
 	OMP_WAIT_POLICY=passive $(BIN)/python -m adamtut.experiments.batch_time --out _build/bench
 	OMP_WAIT_POLICY=passive $(BIN)/python -m adamtut.experiments.adam_cost --out _build/bench
+	$(BIN)/python benchmarks/optimizer_step.py --quick --out _build/bench
 
 clean:  ## remove everything that was built, the virtual environment too
 	rm -rf .venv _build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,19 +1,24 @@
-"""One update of many tensors, compiled: what `compile=True` in `adamtut.optim` runs.
+"""A function of many tensors, compiled: what `compile=True` in `adamtut.optim` runs.
 
-The arithmetic is `update`, the function that runs eagerly too; here it only gets another executor.
-Numbers (rate, betas, t …) come as 0-d float64 tensors, so that one graph serves all their values.
+Numbers (rate, betas, t …) come in a tensor, so that one graph serves all their values. This is
+imported by the first step that needs it, because inductor takes seconds to import.
 """
 
-import operator
-import types
 import warnings
 from functools import cache
 
 import torch
-from torch._inductor.compile_fx import compile_fx
-from torch._inductor.cpp_builder import get_cpp_compiler
-from torch._inductor.exc import InvalidCxxCompiler
+
+with warnings.catch_warnings():
+    # Inductor's own imports use what PyTorch deprecates.
+    warnings.filterwarnings("ignore", message=".*torch.jit.script_method", append=False)
+    from torch._inductor.compile_fx import compile_fx
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.split_module import split_module
+
+aten = torch.ops.aten
 
 
 @cache
@@ -32,40 +37,34 @@ def can_compile():
     return True
 
 
-@cache
-def executor(update, signature):
-    """Compile `update` for one signature: shapes, strides, dtypes, and whatever is no tensor.
+def compiled(function, inputs):
+    """Trace `function` of tensors like `inputs` once, and compile its graph in two parts.
 
-    Dynamo keeps its graphs with the code object, and few of them. A copy of the code for each
-    signature means one graph each, without a limit on how many optimizers there are.
+    The first part holds the numbers, 1 - beta1**t and the like, the second the rest. In one part
+    inductor would put the powers into the loop over all elements, where they cost several times
+    what the rule does. Nothing is checked at a call: the caller keeps one of these for each list
+    of shapes, strides, dtypes and devices.
     """
-    copy = types.FunctionType(update.__code__.replace(), update.__globals__, update.__name__)
-    return torch.compile(copy, backend=numbers_first, fullgraph=True, dynamic=False)
-
-
-def numbers_first(graph_module, example_inputs):
-    """Compile a graph in two parts: first its 0-d nodes, 1 - beta1**t and the like, then the rest.
-
-    In one part inductor would put the powers into the loop over all elements, where they cost
-    several times what the rule does.
-    """
+    graph_module = make_fx(function, tracing_mode="fake")(*inputs)
     graph = graph_module.graph
     for node in list(graph.nodes):
-        if node.target is operator.truediv and _is_number(node.args[1]) and not _is_number(node):
+        if node.target is aten.div.Tensor and _is_number(node.args[1]) and not _is_number(node):
             _multiply_instead(graph, node)
     for node in list(graph.nodes):
-        if node.op.startswith("call") and not _is_number(node):
+        if node.op == "call_function" and not _is_number(node):
             _round_numbers(graph, node)
     parts = split_module(graph_module, graph_module, lambda node: 0 if _is_number(node) else 1)
     for name, part in list(parts.named_children()):
-        inputs = [n.meta["example_value"] for n in part.graph.nodes if n.op == "placeholder"]
+        examples = [node.meta["val"] for node in part.graph.nodes if node.op == "placeholder"]
         delattr(parts, name)  # a module cannot be replaced by a function
-        setattr(parts, name, compile_fx(part, inputs))
+        setattr(parts, name, compile_fx(part, examples, config_patches={"size_asserts": False}))
     return parts.forward
 
 
 def _is_number(node):
-    value = node.meta.get("example_value") if isinstance(node, torch.fx.Node) else None
+    """Whether a node is a 0-d tensor, or the list of them that `unbind` returns."""
+    value = node.meta.get("val") if isinstance(node, torch.fx.Node) else None
+    value = value[0] if isinstance(value, list) else value
     return isinstance(value, torch.Tensor) and value.ndim == 0
 
 
@@ -73,18 +72,19 @@ def _multiply_instead(graph, node):
     """Turn tensor / number into tensor * (1 / number): one division instead of one per element."""
     tensor, number = node.args
     with graph.inserting_before(node):
-        inverse = graph.call_function(operator.truediv, (1.0, number))
-    inverse.meta = dict(number.meta)
-    node.target = operator.mul
+        inverse = graph.call_function(aten.reciprocal.default, (number,))
+    inverse.meta = {"val": number.meta["val"]}
+    node.target = aten.mul.Tensor
     node.args = (tensor, inverse)
 
 
 def _round_numbers(graph, node):
     """Round the numbers to the dtype of the tensor they meet, before the loop and not in it."""
-    value = node.meta.get("example_value")
+    dtype = node.meta["val"].dtype
     for number in node.all_input_nodes:
-        if _is_number(number) and number.meta["example_value"].is_floating_point():
+        value = number.meta["val"]
+        if _is_number(number) and value.is_floating_point() and value.dtype != dtype:
             with graph.inserting_before(node):
-                rounded = graph.call_method("to", (number, value.dtype))
-            rounded.meta = {"example_value": number.meta["example_value"].to(value.dtype)}
+                rounded = graph.call_function(aten._to_copy.default, (number,), {"dtype": dtype})
+            rounded.meta = {"val": value.to(dtype)}
             node.replace_input_with(number, rounded)

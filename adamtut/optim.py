@@ -24,7 +24,6 @@ except ImportError as error:
     ) from error
 
 from adamtut import registry, rules
-from adamtut._compiled import can_compile, executor
 
 describe = cache(registry.describe)
 
@@ -174,14 +173,13 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _rule_for(self, group):
         return type(self).rule
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None):
         """Make one step; `closure`, if given, computes the loss anew and is returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with np.errstate(all="ignore"):  # PyTorch does not warn of an overflow either
+        with torch.no_grad(), np.errstate(all="ignore"):  # PyTorch does not warn of overflow either
             for group in self.param_groups:
                 self._step_group(group)
         return loss
@@ -195,7 +193,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             state = self.state[p]
             t = _count(state) if self.counts_steps else 1
             work[t, p.device].append((p, self._slots_of(p, state, group, rule)))
-        run = _run_compiled if self.defaults["compile"] and can_compile() else _run_eagerly
+        run = _run_compiled if self.defaults["compile"] else _run_eagerly
         for (t, _), tensors in work.items():
             run(rule, tensors, t, **self._numbers(group, rule, t))
 
@@ -418,23 +416,14 @@ def _run_eagerly(rule, tensors, t, **numbers):
         if arrays := _as_numpy(rule, p, slots):
             _step_arrays(rule, arrays, t, **numbers)
         else:
-            _keep(rule, slots, *update(rule, [_views(rule, p, slots)], t, **numbers))
-
-
-def _keep(rule, slots, values):
-    """Write what `update` returned into the states that are a number."""
-    numbers = [slot for slot, number in zip(slots, _are_numbers(rule), strict=True) if number]
-    for slot, value in zip(numbers, values, strict=True):
-        slot.fill_(value)
+            _step_tensors(rule, p, slots, t, **numbers)
 
 
 def _views(rule, p, slots):
-    """x, g and state of a parameter as real tensors of one dimension or more; numbers as such."""
-    state = [
-        slot.item() if number else _at_least_1d(_real(slot))
-        for slot, number in zip(slots, _are_numbers(rule), strict=True)
-    ]
-    return _at_least_1d(_real(p)), _at_least_1d(_real(p.grad)), state
+    """x, g and state of a parameter as real tensors of one dimension or more; numbers stay 0-d."""
+    numbers = [False, False, *_are_numbers(rule)]
+    tensors = zip((p, p.grad, *slots), numbers, strict=True)
+    return [tensor if number else _at_least_1d(_real(tensor)) for tensor, number in tensors]
 
 
 def _at_least_1d(tensor):
@@ -485,21 +474,57 @@ def _parts(size):
     return [slice(i, i + CHUNK) for i in range(0, size, CHUNK)]
 
 
+def _step_tensors(rule, p, slots, t, **numbers):
+    """Step tensors that NumPy cannot hold: of another device, dtype or type."""
+    x, g, *state = _views(rule, p, slots)
+    are_numbers = _are_numbers(rule)
+    old = [a.item() if n else a for a, n in zip(state, are_numbers, strict=True)]
+    (changed,) = update(rule, [(x, g, old)], t, **numbers)
+    holders = [slot for slot, number in zip(slots, are_numbers, strict=True) if number]
+    for slot, value in zip(holders, changed, strict=True):
+        slot.fill_(value)
+
+
 def _run_compiled(rule, tensors, t, **numbers):
-    views = [_views(rule, p, slots) for p, slots in tensors]
-    settings = [None if _is_number(value) else value for value in _leaves(numbers)]
-    layout = [(a.shape, a.stride(), a.dtype, a.device) for x, g, _ in views for a in (x, g)]
-    fast = executor(update, (rule, *settings, *layout))
-    changed = fast(rule, **_as_tensors({"tensors": views, "t": t, **numbers}))
-    for (_, slots), values in zip(tensors, changed, strict=True):
-        _keep(rule, slots, values)
+    from adamtut._compiled import can_compile
+
+    if not can_compile():
+        return _run_eagerly(rule, tensors, t, **numbers)
+    template = {"t": t, **numbers}
+    leaves = _leaves(template)
+    flat = [view for p, slots in tensors for view in _views(rule, p, slots)]
+    layout = [(a.shape, a.stride(), a.dtype, a.device) for a in flat]
+    key = (rule, *(float if _is_number(value) else value for value in leaves), *layout)
+    values = torch.tensor([v for v in leaves if _is_number(v)], dtype=torch.float64)
+    if key not in _kernels:
+        _kernels[key] = _kernel(rule, template, (*flat, values))
+    changed = iter(_kernels[key](*flat, values))
+    for _, slots in tensors:
+        for slot, number in zip(slots, _are_numbers(rule), strict=True):
+            if number:
+                slot.copy_(next(changed))
 
 
-def _as_tensors(tree):
-    """Every number as a 0-d tensor; a Python number would cost one graph for each of its values."""
-    numbers = [value for value in _leaves(tree) if _is_number(value)]
-    tensors = iter(torch.tensor(numbers, dtype=torch.float64).unbind())
-    return _map(lambda value: next(tensors) if _is_number(value) else value, tree)
+# Rule, settings and layout of tensors → the compiled update.
+_kernels: dict[tuple, Callable[..., Any]] = {}
+
+
+def _kernel(rule, template, inputs):
+    from adamtut._compiled import compiled
+
+    width = 2 + len(_are_numbers(rule))
+
+    def function(*inputs):
+        *flat, values = inputs
+        numbers = iter(values.unbind())
+        settings = _map(lambda value: next(numbers) if _is_number(value) else value, template)
+        triples = [
+            (flat[i], flat[i + 1], flat[i + 2 : i + width]) for i in range(0, len(flat), width)
+        ]
+        returned = update(rule, triples, **settings)
+        return [number for numbers in returned for number in numbers]
+
+    return compiled(function, inputs)
 
 
 def _is_number(value):
@@ -509,8 +534,8 @@ def _is_number(value):
 def _map(function, tree):
     if isinstance(tree, dict):
         return {key: _map(function, value) for key, value in tree.items()}
-    if isinstance(tree, tuple | list):
-        return type(tree)(_map(function, value) for value in tree)
+    if isinstance(tree, tuple):
+        return tuple([_map(function, value) for value in tree])
     return function(tree)
 
 

@@ -1,0 +1,95 @@
+"""Directives `rule-table` and `optimizer-table`: what the pages say of the code, from the code."""
+
+import inspect
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.ext.autodoc.mock import mock
+from sphinx.util.docutils import SphinxDirective
+
+import adamtut
+from adamtut.plot import LABELS
+from adamtut.registry import RULES
+
+
+def rule_rows():
+    """Name, function, source, state and hyper-parameters of each rule, as cells of Markdown."""
+    for name, rule in RULES.items():
+        key = rule.paper.split()[0].lower() + str(rule.year)
+        source = f"{{cite:t}}`{key}`" + (f", {rule.where}" if rule.where else "")
+        yield (
+            LABELS[name],
+            f"`{name}`",
+            source,
+            _assignments(rule.state),
+            _assignments(rule.defaults),
+        )
+
+
+def optimizer_classes():
+    """The classes of `adamtut.optim`, in its order."""
+    return [
+        value
+        for value in vars(adamtut.optim).values()
+        if inspect.isclass(value) and issubclass(value, adamtut.optim.RuleOptimizer)
+    ][1:]  # without their base
+
+
+def optimizer_rows():
+    """Name, arguments and checkpoint keys of each class, as cells of Markdown."""
+    for cls in optimizer_classes():
+        settings = {k: v for k, v in cls._settings().items() if k not in _COMMON}
+        keys = [
+            f"`{cls.slots.get(slot, slot)}`" for slot in adamtut.registry.describe(cls.rule).state
+        ]
+        counter = ["`step`"] if cls.counts_steps else []
+        yield f"`{cls.__name__}`", _assignments(settings), ", ".join(counter + keys)
+
+
+_COMMON = ("decoupled_weight_decay", "maximize", "compile")
+
+
+def _assignments(values):
+    return ", ".join(f"`{name} = {value!r}`" for name, value in values.items()) or "none"
+
+
+def table(head, rows):
+    """Markdown for a table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+class Table(SphinxDirective):
+    """Write the Markdown of a table where the directive stands."""
+
+    def run(self):
+        container = nodes.container()
+        lines = StringList(self.lines(), source=self.name)
+        self.state.nested_parse(lines, self.content_offset, container)
+        return container.children
+
+
+class RuleTable(Table):
+    """All rules, as the registry has them."""
+
+    def lines(self):
+        head = ["Rule", "Function", "Source", "State", "Hyper-parameters"]
+        return table(head, rule_rows())
+
+
+class OptimizerTable(Table):
+    """All classes of `adamtut.optim`."""
+
+    def lines(self):
+        return table(
+            ["Class", "Arguments after `params`", "State of a parameter"], optimizer_rows()
+        )
+
+
+def setup(app):
+    """Tell Sphinx of the directives."""
+    with mock(["torch"]):  # the book is built without it
+        adamtut.optim  # noqa: B018
+    app.add_directive("rule-table", RuleTable)
+    app.add_directive("optimizer-table", OptimizerTable)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
