@@ -77,7 +77,7 @@ def test_every_requirement_is_pinned_within_its_range(requirement):
 def test_numpy_is_the_only_dependency():
     (dependency,) = PYPROJECT["project"]["dependencies"]
     assert Requirement(dependency).name == "numpy"
-    assert set(EXTRAS) == {"torch", "book", "lab", "test"}
+    assert set(EXTRAS) == {"torch", "book", "lab", "oracles", "test"}
     book = {Requirement(requirement).name for requirement in EXTRAS["book"]}
     assert "torch" not in book
 
@@ -187,6 +187,7 @@ OPTIONAL = ["matplotlib", "torch", "sklearn", "pooch", "tqdm", "IPython"]
         ("sklearn", "scikit-learn", "adamtut.data.breast_cancer()"),
         ("pooch", "pooch", "adamtut.data.mnist('test')"),
         ("tqdm", "tqdm", "adamtut.data.airfoil()"),
+        ("torch", "PyTorch", "adamtut.optim"),
     ],
 )
 def test_a_missing_library_is_named_with_its_extra(missing, package, use):
@@ -199,14 +200,16 @@ except ImportError as error:
     environment = {k: v for k, v in os.environ.items() if k != "ADAMTUT_DATA"}
     message = python(code, env=environment | {"ADAMTUT_DATA": os.devnull})
     assert package in message
-    assert re.search(r"install adamtut with its ['`]book['`] extra", message)
+    extra = "torch" if missing == "torch" else "book"
+    assert re.search(rf"install adamtut with its ['`]{extra}['`] extra", message)
 
 
 def test_the_core_works_without_any_optional_library():
     code = f"""{BLOCK.format(blocked=OPTIONAL)}
 import numpy as np
-from adamtut import descend, experiments, problems, rules
-path = descend(rules.adam, problems.ravine.grad, problems.ravine.start, 0.1, 10)
+from adamtut import descend, experiments, problems, registry, rules, schedules
+rate = 0.1 * schedules.cosine(steps=10)
+path = descend(registry.RULES["adam"].function, problems.ravine.grad, problems.ravine.start, rate, 10)
 print(path.shape, adamtut.ops.sqrt(np.float32(4)), len(experiments.load("airfoil")["runs"]) > 0)
 """
     assert python(code).split() == ["(11,", "2)", "2.0", "True"]
