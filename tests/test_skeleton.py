@@ -207,9 +207,10 @@ except ImportError as error:
 def test_the_core_works_without_any_optional_library():
     code = f"""{BLOCK.format(blocked=OPTIONAL)}
 import numpy as np
-from adamtut import descend, experiments, problems, registry, rules, schedules
+from adamtut import descend, experiments, problems, registry, schedules
 rate = 0.1 * schedules.cosine(steps=10)
-path = descend(registry.RULES["adam"].function, problems.ravine.grad, problems.ravine.start, rate, 10)
+adam, ravine = registry.RULES["adam"].function, problems.ravine
+path = descend(adam, ravine.grad, ravine.start, rate, 10)
 print(path.shape, adamtut.ops.sqrt(np.float32(4)), len(experiments.load("airfoil")["runs"]) > 0)
 """
     assert python(code).split() == ["(11,", "2)", "2.0", "True"]
