@@ -8,6 +8,7 @@ does. A rule of your own, written with `adamtut.ops`, becomes an optimizer in tw
         rule = staticmethod(lambda g, t: (ops.sign(g),))
 """
 
+import contextlib
 import inspect
 from collections import defaultdict
 from collections.abc import Callable
@@ -29,6 +30,8 @@ describe = cache(registry.describe)
 
 # Elements that are updated at a time on the CPU: temporaries of this size stay in the cache.
 CHUNK = 65536
+
+_CLASS_DEFAULT: Any = object()
 
 # What PyTorch's classes may be told about how to run. It is not for a rule to know.
 _ENGINES = {
@@ -133,9 +136,9 @@ class RuleOptimizer(torch.optim.Optimizer):
             ]
         )
 
-    def __init__(self, params, lr=None, **settings):
+    def __init__(self, params, lr=_CLASS_DEFAULT, **settings):
         known, name = self._settings(), type(self).__name__
-        if lr is not None:
+        if lr is not _CLASS_DEFAULT:
             settings["lr"] = lr
         if unknown := settings.keys() - known.keys() - self._fixed().keys():
             takes = ", ".join(known)
@@ -145,7 +148,7 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     @classmethod
     def _check(cls, settings):
-        name = cls.__name__
+        name, known = cls.__name__, cls._settings()
         for key, value in settings.items():
             if key in cls._fixed():
                 legal, advice = cls._fixed()[key]
@@ -155,7 +158,7 @@ class RuleOptimizer(torch.optim.Optimizer):
                 _check_betas(name, value)
             elif key == "decay":
                 _check_function(name, key, value)
-            elif key in cls._settings() and not isinstance(value, bool):
+            elif key in known and not isinstance(known[key], bool):
                 _check_number(name, key, value)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -189,8 +192,9 @@ class RuleOptimizer(torch.optim.Optimizer):
         params = [p for p in group["params"] if p.grad is not None]
         self._refuse_sparse(params)
         work = defaultdict(list)  # parameters may have joined at different steps
+        stateful = self.counts_steps or describe(rule).state
         for p in params:
-            state = self.state[p]
+            state = self.state[p] if stateful else {}
             t = _count(state) if self.counts_steps else 1
             work[t, p.device].append((p, self._slots_of(p, state, group, rule)))
         run = _run_compiled if self.defaults["compile"] else _run_eagerly
@@ -224,7 +228,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         for name in describe(rule).defaults:
             value = group[self.arguments.get(name, name)]
             if callable(value):
-                functions[name] = value(t)
+                functions[name] = _python(value(t))
             else:
                 hyper[name] = _python(value)
         return {
@@ -238,11 +242,15 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """The state, as PyTorch's class of the same name writes it; functions are left out."""
-        state_dict = super().state_dict()
-        for group in state_dict["param_groups"]:
-            _keep_out(group, [key for key, value in group.items() if callable(value)])
-            group.update({key: legal for key, (legal, _) in self._fixed().items()})
-        return state_dict
+
+        def complete(optimizer, state_dict):
+            for group in state_dict["param_groups"]:
+                _keep_out(group, [key for key, value in group.items() if callable(value)])
+                group.update({key: legal for key, (legal, _) in self._fixed().items()})
+
+        # As the first hook: those of others see what is written.
+        with _hooks(self.register_state_dict_post_hook(complete, prepend=True)):
+            return super().state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state, ours or that of PyTorch's class of the same name; tensors are copied.
@@ -254,12 +262,24 @@ class RuleOptimizer(torch.optim.Optimizer):
             {key: value for key, value in group.items() if callable(value)}
             for group in self.param_groups
         ]
-        for group in state_dict["param_groups"]:
-            self._check({key: v for key, v in group.items() if key not in _ENGINES})
-        super().load_state_dict(state_dict)
-        for group, kept in zip(self.param_groups, functions, strict=True):
-            group.update(kept)
-        self._own(state_dict)
+        loaded: dict[str, Any] = {}
+
+        def check(optimizer, state_dict):
+            for group in state_dict["param_groups"]:
+                self._check({key: v for key, v in group.items() if key not in _ENGINES})
+            loaded.update(state_dict)
+
+        def own(optimizer):
+            for group, kept in zip(self.param_groups, functions, strict=True):
+                group.update(kept)
+            self._own(loaded)
+
+        # After the hooks of others that change what is loaded, before those that look at it.
+        with _hooks(
+            self.register_load_state_dict_pre_hook(check),
+            self.register_load_state_dict_post_hook(own, prepend=True),
+        ):
+            super().load_state_dict(state_dict)
 
     def _own(self, state_dict):
         """Copy what loading shares with the dictionary, and undo its casts of single numbers."""
@@ -283,6 +303,15 @@ class RuleOptimizer(torch.optim.Optimizer):
             for key in settings.keys() - self._not_live():
                 group.setdefault(key, settings[key])
         super().__setstate__(state)
+
+
+@contextlib.contextmanager
+def _hooks(*handles):
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _keep_out(group, keys):
@@ -332,7 +361,8 @@ def _check_function(name, key, value):
 @cache
 def _numbers_of(rule):
     """The states that are one number whatever the gradient, as NAdam's product."""
-    _, *state = rule(np.zeros(2), 1)
+    with np.errstate(all="ignore"):
+        _, *state = rule(np.zeros(2), 1)
     names = describe(rule).state
     return {name for name, value in zip(names, state, strict=True) if np.ndim(value) == 0}
 
@@ -363,9 +393,7 @@ def _allocate(p, start, is_number):
 def _real(tensor):
     """The tensor without its history; of a complex one a view as pairs of real numbers."""
     tensor = tensor.detach()
-    if tensor.is_complex():
-        return torch.view_as_real(tensor.resolve_conj())
-    return tensor.resolve_neg()
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def stepped(rule, x, g, state, t, lr, l2, decay, maximize, hyper):
@@ -422,7 +450,8 @@ def _run_eagerly(rule, tensors, t, **numbers):
 def _views(rule, p, slots):
     """x, g and state of a parameter as real tensors of one dimension or more; numbers stay 0-d."""
     numbers = [False, False, *_are_numbers(rule)]
-    tensors = zip((p, p.grad, *slots), numbers, strict=True)
+    g = p.grad.resolve_conj().resolve_neg()
+    tensors = zip((p, g, *slots), numbers, strict=True)
     return [tensor if number else _at_least_1d(_real(tensor)) for tensor, number in tensors]
 
 
@@ -437,6 +466,8 @@ def _as_numpy(rule, p, slots):
     """
     plain = type(p) in (torch.Tensor, torch.nn.Parameter) and p.device.type == "cpu"
     if not plain or p.dtype not in (torch.float32, torch.float64) or p.grad.dtype != p.dtype:
+        return None
+    if p.is_neg():  # a view with a minus that its memory does not have
         return None
     x, g, *state = [tensor.numpy(force=True) for tensor in (p, p.grad, *slots)]
     if not x.flags.c_contiguous or x.size > CHUNK:

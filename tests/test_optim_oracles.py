@@ -216,7 +216,7 @@ def numbers_of(case):
     known = inspect.signature(optimizer_class).parameters
     values = {key: settings.get(key, p.default) for key, p in known.items()}
     values |= DECAYS["decay"]
-    for key in inspect.signature(torch_class).parameters.keys() & values.keys():
+    for key in sorted(inspect.signature(torch_class).parameters.keys() & values.keys()):
         value = values[key]
         if key == "betas":
             yield {"betas": (value[0] * (1 + 1e-6), value[1])}

@@ -1,0 +1,667 @@
+"""A wrong wrapper must not survive: every small change of `adamtut.optim` is noticed.
+
+The checks are tests of `test_optim`, a choice that together sees everything. A change that passes
+all of them is a survivor, and stands in a table with the reason why it is no fault.
+"""
+
+import ast
+import contextlib
+import copy
+import inspect
+import itertools
+import textwrap
+from functools import partial
+
+import numpy as np
+import pytest
+import test_optim as contract
+import torch
+from mutants import SWAPS
+
+from adamtut import optim
+
+# Changes of code that keeps books. Which global names it uses is left alone: another fails at once.
+
+COMPARISONS = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+
+
+def replacements(node, names):
+    """Every small change of one node: (what it is, the other node)."""
+    text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef) and not text:
+        yield "removed", ast.Pass()
+    if isinstance(node, ast.If | ast.IfExp):
+        for always in (True, False):
+            yield f"always {always}", altered(node, test=ast.Constant(always))
+    if isinstance(node, ast.comprehension) and node.ifs:
+        yield "if dropped", altered(node, ifs=[])
+    if isinstance(node, ast.BinOp):
+        for other in SWAPS.get(type(node.op), []):
+            yield other.__name__, altered(node, op=other())
+        for side in ("left", "right"):
+            yield f"the {side} alone", getattr(node, side)
+    if isinstance(node, ast.UnaryOp):
+        yield "operator dropped", node.operand
+    if isinstance(node, ast.BoolOp):
+        for i, value in enumerate(node.values):
+            yield f"part {i} alone", value
+    if isinstance(node, ast.Compare):
+        for i, op in enumerate(node.ops):
+            other = COMPARISONS[type(op)]
+            yield other.__name__, altered(node, ops=[*node.ops[:i], other(), *node.ops[i + 1 :]])
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        for value in {node.value + 1, -node.value} - {node.value}:
+            yield f"{value}", ast.Constant(value)
+    if isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield f"{not node.value}", ast.Constant(not node.value)
+    if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):
+        for other in sorted(names - {node.id}):
+            yield f"{other}", ast.Name(other, ast.Load())
+    if isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
+        yield "rotated", altered(node, elts=[*node.elts[1:], node.elts[0]])
+
+
+def altered(node, **fields):
+    node = copy.copy(node)
+    for field, value in fields.items():
+        setattr(node, field, value)
+    return node
+
+
+def changed_trees(tree, lines):
+    """(description, tree), where the tree is the same each time and changed in one place."""
+    nodes = list(ast.walk(tree))
+    names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    for parent in nodes:
+        for field, value in list(ast.iter_fields(parent)):
+            if field in ("decorator_list", "format_spec"):
+                continue
+            if isinstance(parent, ast.keyword) and parent.arg == "strict":
+                continue
+            for i, node in enumerate(value if isinstance(value, list) else [value]):
+                if not isinstance(node, ast.AST):
+                    continue
+                for text, other in replacements(node, names):
+                    if isinstance(parent, ast.Compare) and text == "rotated":
+                        continue  # in which order one looks for something
+                    changed = [*value[:i], other, *value[i + 1 :]] if value is not node else other
+                    setattr(parent, field, changed)
+                    line = lines[getattr(node, "lineno", getattr(parent, "lineno", 1)) - 1].strip()
+                    what = ast.unparse(node).splitlines()[0]
+                    yield f"{line[:50]} | {what[:30]} → {text}", tree
+                    setattr(parent, field, value)
+
+
+def mutants(function):
+    """(description, changed function); `function` as it stands in its class or module."""
+    plain, source, tree = parsed(function)
+    for description, changed in changed_trees(tree, source.splitlines()):
+        try:
+            yield description, made(changed, plain)
+        except (SyntaxError, NameError, TypeError, ValueError):
+            continue  # a default that cannot be evaluated is noticed on import
+
+
+def unchanged(function):
+    plain, _, tree = parsed(function)
+    return made(tree, plain)
+
+
+def parsed(function):
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    source = textwrap.dedent(inspect.getsource(plain))
+    return plain, source, Bare().visit(ast.parse(source))
+
+
+class Bare(ast.NodeTransformer):
+    """Without annotations, which do nothing."""
+
+    def visit_arg(self, node):
+        return altered(node, annotation=None)
+
+    def visit_FunctionDef(self, node):
+        return altered(self.generic_visit(node), returns=None)
+
+    def visit_AnnAssign(self, node):
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+
+def made(tree, function):
+    """The function of a tree, made within another whose argument is what `super()` looks for."""
+    maker = ast.parse(f"def maker(__class__):\n    return {function.__name__}")
+    maker.body[0].body[:0] = tree.body
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    owner = cells["__class__"].cell_contents if "__class__" in cells else None
+    namespace = {}
+    exec(compile(ast.fix_missing_locations(maker), "<mutant>", "exec"), vars(optim), namespace)
+    changed = namespace["maker"](owner)
+    return classmethod(changed) if function.__name__ == "__init_subclass__" else changed
+
+
+# Checks.
+
+float32, float64, bfloat16 = torch.float32, torch.float64, torch.bfloat16
+
+
+class Compiled(Exception):  # noqa: N818
+    """The compiled engine was asked for."""
+
+
+def the_engine_is_the_one_asked_for():
+    with pytest.raises(Compiled):
+        contract.train(optim.Adam(params := contract.parameters(), compile=True), params, 1)
+    contract.train(optim.Adam(params, compile=False), params, 1)
+
+
+def numpy_is_used_where_it_can_be():
+    """And in which form; with another the numbers would be the same, the time would not."""
+    zeros = partial(torch.zeros, dtype=float64)
+    square, narrow, deep = zeros(3, 3), zeros(2, 2), zeros(2, 3, 4).permute(2, 0, 1)
+    cases = [  # parameter, gradient, the shape of the arrays, the sizes of the parts
+        (narrow, narrow, (2, 2), [4]),
+        (narrow.mT, narrow.mT, (4,), [4]),
+        (narrow.mT, narrow, None, []),
+        (narrow, narrow.mT, (2, 2), [4]),
+        (zeros(()), zeros(()), (), [1]),
+        (square, square, (9,), [8, 1]),
+        (square.mT, square.mT, (9,), [8, 1]),
+        (square, square.mT, None, []),
+        (deep, deep, (24,), [8, 8, 8]),
+        (zeros(9, 2)[:, 0], zeros(9), None, []),
+        (narrow.float(), narrow.float(), (2, 2), [4]),
+        (narrow.bfloat16(), narrow.bfloat16(), None, []),
+        (narrow.cfloat(), narrow.cfloat(), None, []),
+    ]
+    for x, g, shape, sizes in cases:
+        p = torch.nn.Parameter(x)
+        p.grad = g
+        slots, parts = [torch.zeros_like(p), torch.zeros_like(p), torch.ones(())], []
+
+        def rule(g, t, *state, parts=parts):
+            parts.append(g.size)
+            return g, *state
+
+        arrays = optim._as_numpy(optim.rules.nadam, p, slots)
+        assert (arrays is None) is (shape is None)
+        if arrays is not None:
+            x, g, state = arrays
+            assert [a.shape for a in (x, g, *state)] == [shape] * 4 + [()]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(optim, "_are_numbers", lambda rule: [False, False, True])
+                numbers = {"lr": 0.1, "l2": None, "decay": None, "maximize": False}
+                optim._step_arrays(rule, arrays, 1, hyper={}, functions={}, **numbers)
+        assert parts == sizes
+
+    special = type("Special", (torch.nn.Parameter,), {})(narrow)
+    meta = torch.nn.Parameter(torch.zeros(2, 2, device="meta"))
+    for p in (special, meta):
+        p.grad = torch.zeros_like(p)
+        assert optim._as_numpy(optim.rules.momentum, p, [torch.zeros_like(p)]) is None
+
+    def step_tensors(*arguments, **numbers):
+        raise AssertionError("NumPy would have done")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optim, "_step_tensors", step_tensors)
+        contract.train(optim.Adam(params := contract.parameters()), params, 1)
+
+
+SMALL = [layout for layout in contract.LAYOUTS if "chunk" not in layout and "long" not in layout]
+
+
+def calls(test, *arguments):
+    return [partial(test, *each) for each in arguments]
+
+
+CHECKS = [
+    *calls(
+        contract.test_every_class_against_its_oracle,
+        ("NAdam", "penalty", True),
+        ("SGDW", "decoupled", False),
+        ("Yogi", "decoupled", True),
+        ("AddSign", "none", False),
+    ),
+    *calls(contract.test_sgd_is_three_rules, ({},), ({"momentum": 0.9},)),
+    *calls(contract.test_sgd_chooses_its_rule_anew_in_each_step, ()),
+    *calls(contract.test_groups_have_settings_of_their_own_and_may_come_late, ("NAdam",)),
+    *calls(contract.test_each_parameter_counts_its_own_steps, ("SGD",), ("AMSGrad",)),
+    *calls(contract.test_the_signature_is_what_is_accepted, ("SGDW",), ("Adagrad",)),
+    *calls(contract.test_only_params_and_the_rate_have_a_position, ("SGD",)),
+    *calls(contract.test_an_unknown_argument_is_refused_by_name, ("SGD",), ("Yogi",)),
+    *calls(contract.test_the_defaults_are_torchs, ("RMSprop",), ("AMSGrad",)),
+    *calls(contract.test_what_has_one_legal_value_is_refused_by_name, *contract.REFUSED),
+    *calls(
+        contract.test_what_has_one_legal_value_is_refused_by_name,
+        *[("Adam", key, True, "use compile=True") for key in contract.ENGINES],
+    ),
+    *calls(
+        contract.test_none_and_false_are_legal_where_the_legal_value_is_nothing,
+        *[(name, value) for name in ("SGD", "Adagrad", "Adam") for value in (None, False)],
+    ),
+    *calls(contract.test_live_groups_hold_what_steps_read_and_nothing_else, ("SGDW",), ("Adam",)),
+    *calls(contract.test_the_state_dict_has_torchs_keys, ("NAdam",)),
+    *calls(contract.test_a_state_with_such_a_value_is_refused, *contract.REFUSED),
+    *calls(contract.test_how_torch_ran_its_optimizer_does_not_matter, ("Adam",)),
+    *calls(contract.test_bad_values_are_refused_as_torch_does, *contract.BAD),
+    *calls(contract.test_a_refused_load_changes_nothing, *contract.BAD[:1], *contract.BAD[-1:]),
+    *calls(contract.test_zero_is_in_range, ("NAdam",)),
+    *calls(contract.test_an_argument_may_be_legal_for_a_group_only_with_another_of_the_class, ()),
+    *calls(contract.test_no_decay_leaves_infinite_parameters_alone, ("Adam", False), ("SGD", True)),
+    *calls(contract.test_a_parameter_belongs_to_one_group, ()),
+    *calls(contract.test_a_sparse_gradient_is_refused_before_anything_is_counted, ("Adam",)),
+    *calls(contract.test_closures, ("Adam",)),
+    *calls(contract.test_zero_grad_and_repr, ("Adam",)),
+    *calls(
+        contract.test_a_copy_goes_on_alike_and_alone,
+        *[("NAdam", how) for how in ("deepcopy", "pickle", "file", "memory")],
+        ("PowerSign", "memory"),
+    ),
+    *calls(contract.test_a_loaded_state_and_its_dictionary_are_apart, ("NAdam",), ("SGD",)),
+    *calls(
+        contract.test_checkpoints_go_both_ways_in_the_middle_of_a_run,
+        ("NAdam", "file"),
+        ("SGD", ""),
+    ),
+    *calls(contract.test_a_checkpoint_of_parameters_that_never_had_a_gradient, ("Adagrad",)),
+    *calls(contract.test_torch_writes_none_for_a_momentum_that_has_not_begun, ()),
+    *calls(contract.test_what_an_older_checkpoint_does_not_have_is_filled_in, ()),
+    *calls(contract.test_counters_and_products_are_not_cast_to_half_precision, ()),
+    *calls(contract.test_copies_stay_compiled, ("pickle",), ("memory",)),
+    *calls(contract.test_a_decay_of_the_sign_rules_is_no_part_of_the_state, ("AddSign",)),
+    *calls(contract.test_a_decay_may_return_any_number, ("PowerSign", np.float32)),
+    *calls(contract.test_schedulers_drive_them_as_they_drive_torchs, ("Adam", "one cycle")),
+    *calls(contract.test_the_rate_may_be_a_tensor_and_is_read_in_each_step, ("Adam",)),
+    *calls(contract.test_settings_may_be_numpy_numbers_and_tensors, ("NAdam",)),
+    *calls(contract.test_settings_may_be_of_single_precision_and_pairs_lists, ()),
+    *calls(
+        contract.test_every_layout,
+        *[("NAdam", layout, float64) for layout in SMALL],
+    ),
+    *calls(contract.test_gradients_are_left_alone, ("NAdam", float32), ("NAdam", bfloat16)),
+    *calls(contract.test_complex_parameters, ("NAdam", torch.complex128)),
+    *calls(contract.test_a_gradient_with_its_sign_still_to_be_changed, ()),
+    *calls(
+        contract.test_half_precision_is_computed_in_float32_and_rounded_once,
+        *[(name, bfloat16) for name in ("NAdam", "AdamW", "PowerSign")],
+    ),
+    *calls(contract.test_the_default_dtype_does_not_limit_the_count, (bfloat16,), (float64,)),
+    *calls(contract.test_a_gradient_of_another_dtype, ()),
+    *calls(contract.test_autograd_knows_of_the_change, ("Adam", "plain"), ("Adam", "half")),
+    *calls(contract.test_a_rule_of_ones_own_is_an_optimizer_in_two_lines, ()),
+    *calls(contract.test_a_rule_of_ones_own_has_state_settings_and_checkpoints, ()),
+    *calls(contract.test_a_state_may_be_one_number_and_stays_exact, (float64,), (bfloat16,)),
+    *calls(contract.test_signatures_of_subclasses, ()),
+    the_engine_is_the_one_asked_for,
+    numpy_is_used_where_it_can_be,
+]
+
+
+@pytest.fixture(autouse=True)
+def _ready(monkeypatch):
+    """Small tensors are stepped in parts, and nothing is compiled, which would take minutes."""
+
+    def run_compiled(*arguments, **numbers):
+        raise Compiled
+
+    monkeypatch.setattr(optim, "CHUNK", 8)
+    monkeypatch.setattr(optim, "_run_compiled", run_compiled)
+    yield
+    monkeypatch.undo()
+    forget()
+
+
+def forget():
+    """Drop what is kept of a class or rule from before a change of it."""
+    for value in vars(optim).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
+    for made in contract.CLASSES.values():
+        if "step" in vars(made):
+            del made.step  # torch wraps it when the first optimizer is made
+
+
+def failing(checks):
+    """The first check that fails; it moves to the front, as it may well catch the next mutant."""
+    for i, check in enumerate(checks):
+        forget()
+        try:
+            check()
+        except (Exception, pytest.fail.Exception):  # a mutant may fail in any way
+            checks.insert(0, checks.pop(i))
+            return check
+    return None
+
+
+# Mutants.
+
+# Held by the tests of compile=True, which take seconds each.
+COMPILED = {"_run_compiled", "_kernel", "_is_number", "_map", "_leaves"}
+
+
+def functions():
+    """Every function of `adamtut.optim`: name → (owner, function)."""
+    found = {}
+    for owner in (optim, optim.RuleOptimizer, *contract.CLASSES.values()):
+        for name, value in vars(owner).items():
+            plain = inspect.unwrap(getattr(value, "__func__", value))
+            qualified = name if owner is optim else f"{owner.__name__}.{name}"
+            ours = inspect.isfunction(plain) and plain.__module__ == optim.__name__
+            if ours and plain.__qualname__ == qualified and name not in COMPILED:
+                found[qualified] = owner, value
+    return found
+
+
+FUNCTIONS = functions()
+
+OF_NUMBERS = ["decay", "decoupled", "functions", "group", "hyper", "name", "self", "t"]
+
+# Function → why a change is no fault → the changes.
+EQUIVALENT = {
+    "_python": {
+        "a shortcut for the last line": [
+            "if type(value) is float:  # nearly always | if type(value) is float: → removed",
+            "if type(value) is float:  # nearly always | if type(value) is float: → always False",
+            "return value | return value → removed",
+        ],
+    },
+    "_numbers_of": {
+        "the numbers that come out are not used": [
+            "_, *state = rule(np.zeros(2), 1) | 1 → 2",
+            "_, *state = rule(np.zeros(2), 1) | 1 → -1",
+            "_, *state = rule(np.zeros(2), 1) | 2 → 3",
+        ],
+    },
+    "_real": {
+        "in `step` nothing has a history; `compile=True` needs it": [
+            "tensor = tensor.detach() | tensor = tensor.detach() → removed",
+        ],
+    },
+    "update": {
+        "both have the same dimensions": [
+            'if getattr(old, "ndim", 0) > 0: | old → value',
+        ],
+    },
+    "_views": {
+        "one number of one dimension, where `compile=True` needs it without": [
+            "return [tensor if number else _at_least_1d(_real(t | tensor if number else _at_leas"
+            " → always False",
+        ],
+    },
+    "_at_least_1d": {
+        "-1 is what there is": [
+            "return tensor if tensor.ndim else tensor.view(1) | 1 → -1",
+        ],
+    },
+    "_as_numpy": {
+        "one part, flat or not": [
+            "if not x.flags.c_contiguous or x.size > CHUNK: | x.size > CHUNK → GtE",
+        ],
+        "both have one size": [
+            "if not x.flags.c_contiguous or x.size > CHUNK: | x → g",
+        ],
+    },
+    "_flattened": {
+        "all have one order, or none is flattened": [
+            'order = np.argsort(arrays[0].strides, kind="stable | 0 → 1',
+        ],
+        "any negative number is what there is": [
+            "return [a if n else a.reshape(-1) for a, n in zip( | 1 → 2",
+        ],
+    },
+    "_step_arrays": {
+        "one part, a slice or not": [
+            "for part in [...] if x.size <= CHUNK else _parts(x | x.size <= CHUNK → Lt",
+        ],
+        "both have one size": [
+            "for part in [...] if x.size <= CHUNK else _parts(x | x → g",
+        ],
+    },
+    "_step_tensors": {
+        "a number as a tensor has the same value": [
+            "old = [a.item() if n else a for a, n in zip(state, | a.item() if n else a"
+            " → always False",
+            "(changed,) = update(rule, [(x, g, old)], t, **numb | old → state",
+        ],
+        "views of the same numbers": [
+            "holders = [slot for slot, number in zip(slots, are | slots → state",
+        ],
+    },
+    "RuleOptimizer.__init__": {
+        "defaults are legal": [
+            "self._check(known | settings) | known | settings → the right alone",
+            "self._check(known | settings) | known → settings",
+        ],
+        "both are joined in the next lines": [
+            'settings["lr"] = lr | settings → known',
+        ],
+    },
+    "RuleOptimizer._check": {
+        "True and False are numbers in range": [
+            "elif key in cls._settings() and not isinstance(val | key in cls._settings() and (no"
+            " → part 0 alone",
+            "elif key in cls._settings() and not isinstance(val | value → cls",
+            "elif key in cls._settings() and not isinstance(val | value → key",
+            "elif key in cls._settings() and not isinstance(val | value → name",
+            "elif key in cls._settings() and not isinstance(val | value → settings",
+        ],
+    },
+    "RuleOptimizer._step_group": {
+        "the rules of SGD do not use t": [
+            "t = _count(state) if self.counts_steps else 1 | 1 → 2",
+            "t = _count(state) if self.counts_steps else 1 | 1 → -1",
+        ],
+    },
+    "RuleOptimizer._numbers": {
+        "both are empty": [
+            "hyper, functions = {}, {} | ({}, {}) → rotated",
+        ],
+        "a rule calls a function itself; `compile=True` needs its value": [
+            "if callable(value): | if callable(value): → always False",
+            *[f"if callable(value): | value → {other}" for other in OF_NUMBERS],
+        ],
+    },
+}
+
+
+def test_the_checks_pass(monkeypatch):
+    """Also for functions made the way mutants are, but not changed."""
+    assert failing(CHECKS) is None
+    for name, (owner, function) in FUNCTIONS.items():
+        monkeypatch.setattr(owner, name.rpartition(".")[2], unchanged(function))
+    assert failing(CHECKS) is None
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_mutant_is_killed(name, monkeypatch):
+    owner, function = FUNCTIONS[name]
+    survivors = set()
+    for description, mutant in mutants(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name.rpartition(".")[2], mutant)
+            if failing(CHECKS) is None:
+                survivors.add(description)
+    assert survivors == {
+        change for changes in EQUIVALENT.get(name, {}).values() for change in changes
+    }
+
+
+# Mutants of what classes are made of: tables without an entry, or with two swapped.
+
+
+def checks_of(name):
+    """What holds the data of a class."""
+    checks = [
+        *calls(contract.test_every_class_against_its_oracle, (name, "none", False)),
+        *calls(contract.test_the_signature_is_what_is_accepted, (name,)),
+        *calls(contract.test_only_the_two_classes_named_for_it_decouple_decay, (name,)),
+        *calls(contract.test_a_copy_goes_on_alike_and_alone, (name, "file")),
+    ]
+    for row in contract.REFUSED:
+        if row[0] == name:
+            checks += calls(contract.test_what_has_one_legal_value_is_refused_by_name, row)
+    if name in contract.TORCH:
+        checks += calls(contract.test_the_defaults_are_torchs, (name,))
+        checks += calls(contract.test_the_state_dict_has_torchs_keys, (name,))
+        checks += calls(
+            contract.test_checkpoints_go_both_ways_in_the_middle_of_a_run, (name, "file")
+        )
+    else:
+        checks += calls(contract.test_the_defaults_where_torch_has_none, (name,))
+        checks += calls(contract.test_the_keys_of_the_state_where_torch_has_none, (name,))
+    return checks
+
+
+def tables(made):
+    """(description, attribute, changed value) for each entry of each table of a class."""
+    yield "counts_steps", "counts_steps", not made.counts_steps
+    for attribute in ("numbers", "arguments", "slots", "starts", "fixed"):
+        table = getattr(made, attribute)
+        for key in table:
+            rest = {other: value for other, value in table.items() if other != key}
+            yield f"{attribute} without {key}", attribute, rest
+        keys = list(table)
+        for first, second in itertools.pairwise(keys):
+            swapped = table | {first: table[second], second: table[first]}
+            if swapped != table:
+                yield f"{attribute}: {first} and {second} swapped", attribute, swapped
+
+
+@pytest.mark.parametrize("name", contract.CLASSES)
+def test_every_mutant_of_a_class_is_killed(name, monkeypatch):
+    made, checks = contract.CLASSES[name], checks_of(name)
+    assert failing(checks) is None
+    for description, attribute, value in tables(made):
+        with monkeypatch.context() as patch:
+            patch.setattr(made, attribute, value)
+            with contextlib.suppress(Exception):
+                patch.setattr(made, "__signature__", made._signature())
+            assert failing(checks) is not None, description
+
+
+# Faults that people make.
+
+
+def late_parameters_count_with_their_group(patch):
+    def count(state):
+        t = state.setdefault("step", torch.zeros(())) + 1
+        count.last = max(getattr(count, "last", 0), int(t)) if int(t) > 1 else count.last + 1
+        state["step"].fill_(count.last)
+        return count.last
+
+    count.last = 0
+    patch.setattr(optim, "_count", count)
+
+
+def decay_is_applied_twice(patch):
+    def stepped(rule, x, g, state, t, lr, l2, decay, maximize, hyper):
+        if decay is not None:
+            x = x * (1 - lr * decay)
+        return original(rule, x, g, state, t, lr, l2, decay, maximize, hyper)
+
+    original = optim.stepped
+    patch.setattr(optim, "stepped", stepped)
+
+
+def decay_is_both_kinds(patch):
+    def numbers(self, group, rule, t):
+        found = original(self, group, rule, t)
+        return found | {"l2": found["l2"] or found["decay"]}
+
+    original = optim.RuleOptimizer._numbers
+    patch.setattr(optim.RuleOptimizer, "_numbers", numbers)
+
+
+def decay_reaches_the_state_with_the_old_place(patch):
+    def stepped(rule, x, g, state, t, lr, l2, decay, maximize, hyper):
+        new_x, state = original(rule, x, g, state, t, lr, l2, None, maximize, hyper)
+        return (new_x if decay is None else new_x * (1 - lr * decay)), state
+
+    original = optim.stepped
+    patch.setattr(optim, "stepped", stepped)
+
+
+def a_loaded_state_is_shared(patch):
+    patch.setattr(optim.RuleOptimizer, "_own", lambda self, state_dict: None)
+
+
+def names_of_the_moments_are_swapped(patch):
+    patch.setattr(optim.NAdam, "slots", optim.NAdam.slots | {"m": "exp_avg_sq", "v": "exp_avg"})
+
+
+def the_rate_is_read_once(patch):
+    def numbers(self, group, rule, t):
+        found = original(self, group, rule, t)
+        return found | {"lr": float(self.defaults["lr"])}
+
+    original = optim.RuleOptimizer._numbers
+    patch.setattr(optim.RuleOptimizer, "_numbers", numbers)
+
+
+def maximize_is_ignored(patch):
+    def stepped(*arguments, maximize=False, **others):
+        return original(*arguments, maximize=False, **others)
+
+    original = optim.stepped
+    patch.setattr(optim, "stepped", stepped)
+
+
+def the_gradient_is_modified(patch):
+    def stepped(rule, x, g, state, t, lr, l2, decay, maximize, hyper):
+        if l2 is not None:
+            g += l2 * x
+        return original(rule, x, g, state, t, lr, None, decay, maximize, hyper)
+
+    original = optim.stepped
+    patch.setattr(optim, "stepped", stepped)
+
+
+def a_step_without_gradients_counts(patch):
+    def step_group(self, group):
+        for p in group["params"]:
+            if p.grad is None and "step" in self.state[p]:
+                self.state[p]["step"] += 1
+        original(self, group)
+
+    original = optim.RuleOptimizer._step_group
+    patch.setattr(optim.RuleOptimizer, "_step_group", step_group)
+
+
+def half_precision_is_computed_in_half(patch):
+    patch.setattr(optim, "_widened", lambda array: array)
+
+
+def autograd_is_not_told(patch):
+    patch.setattr(torch.autograd.graph, "increment_version", lambda tensor: None)
+
+
+FAULTS = [
+    late_parameters_count_with_their_group,
+    decay_is_applied_twice,
+    decay_is_both_kinds,
+    decay_reaches_the_state_with_the_old_place,
+    a_loaded_state_is_shared,
+    names_of_the_moments_are_swapped,
+    the_rate_is_read_once,
+    maximize_is_ignored,
+    the_gradient_is_modified,
+    a_step_without_gradients_counts,
+    half_precision_is_computed_in_half,
+    autograd_is_not_told,
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_that_people_make_are_killed(fault, monkeypatch):
+    fault(monkeypatch)
+    assert failing(CHECKS) is not None
