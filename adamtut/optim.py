@@ -2,7 +2,8 @@
 
 A class is data: its rule, and what PyTorch calls the rule's state and hyper-parameters. All of the
 arithmetic is in `adamtut.rules`; `RuleOptimizer` keeps the books, as a `torch.optim.Optimizer`
-does. A rule of your own, written with `adamtut.ops`, becomes an optimizer in two lines::
+does. A rule of your own, written with `adamtut.ops`, becomes an optimizer in two lines. Its
+hyper-parameters may not be negative, and each needs a default::
 
     class SignDescent(RuleOptimizer):
         rule = staticmethod(lambda g, t: (ops.sign(g),))
@@ -62,8 +63,9 @@ class RuleOptimizer(torch.optim.Optimizer):
     maximize
         Climb instead of descend.
     compile
-        Run the rule through `torch.compile`. The first step then takes seconds. Needs a C++
-        compiler on the CPU; without one a warning says so, and the rule runs as it is.
+        Compile the rule with PyTorch's inductor, once for each list of shapes that has gradients,
+        which takes seconds. Needs a C++ compiler; without one a warning says so, and the rule
+        runs as it is.
     **settings
         The rule's hyper-parameters, under PyTorch's names; `inspect.signature` shows them.
 
@@ -100,8 +102,8 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        own = "__init__" in cls.__dict__ or not hasattr(cls, "rule")
-        cls.__signature__ = None if own else cls._signature()
+        ours = cls.__init__ is RuleOptimizer.__init__ and hasattr(cls, "rule")
+        cls.__signature__ = cls._signature() if ours else None
 
     @classmethod
     def _settings(cls):
@@ -154,11 +156,13 @@ class RuleOptimizer(torch.optim.Optimizer):
                 legal, advice = cls._fixed()[key]
                 if value != legal and (value or legal):
                     raise ValueError(f"{name} has {key}={legal} only, got {value}; {advice}")
+            elif key not in known or isinstance(known[key], bool):
+                continue  # PyTorch leaves these to the user too
             elif key == "betas":
                 _check_betas(name, value)
-            elif key == "decay":
+            elif callable(known[key]):
                 _check_function(name, key, value)
-            elif key in known and not isinstance(known[key], bool):
+            else:
                 _check_number(name, key, value)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -195,11 +199,14 @@ class RuleOptimizer(torch.optim.Optimizer):
         stateful = self.counts_steps or describe(rule).state
         for p in params:
             state = self.state[p] if stateful else {}
-            t = _count(state) if self.counts_steps else 1
+            t = _next_step(state) if self.counts_steps else 1
             work[t, p.device].append((p, self._slots_of(p, state, group, rule)))
         run = _run_compiled if self.defaults["compile"] else _run_eagerly
         for (t, _), tensors in work.items():
-            run(rule, tensors, t, **self._numbers(group, rule, t))
+            run(rule, tensors, t, **self._settings_at(t, group, rule))
+            if self.counts_steps:
+                for p, _ in tensors:
+                    self.state[p]["step"].fill_(t)
 
     def _refuse_sparse(self, params):
         for p in params:
@@ -213,39 +220,57 @@ class RuleOptimizer(torch.optim.Optimizer):
         """The rule's state of a parameter, made where it is missing."""
         slots = []
         for slot, start in describe(rule).state.items():
-            key = self.slots.get(slot, slot)
+            key, number = self.slots.get(slot, slot), slot in _scalar_slots(rule)
             if state.get(key) is None:
                 start = group[self.starts[slot]] if slot in self.starts else start
-                state[key] = _allocate(p, start, slot in _numbers_of(rule))
+                state[key] = _allocate(p, start, number)
+            elif not number and state[key].shape != p.shape:
+                raise RuntimeError(
+                    f"{type(self).__name__}: {key} has shape {tuple(state[key].shape)}, but the "
+                    f"parameter has {tuple(p.shape)} now; make a new optimizer for it"
+                )
+            elif not number and state[key].dtype != p.dtype:  # after model.float() and the like
+                state[key] = state[key].to(p.dtype)
             slots.append(state[key])
         return slots
 
-    def _numbers(self, group, rule, t):
-        """The numbers of a step, as Python numbers; functions of t at t."""
-        decay = _python(group["weight_decay"]) or None
+    def _settings_at(self, t, group, rule):
+        """What a step needs besides tensors, as Python numbers; functions of t at t."""
+        weight_decay = _python(group["weight_decay"]) or None
         decoupled = group["decoupled_weight_decay"]
         hyper, functions = {}, {}
-        for name in describe(rule).defaults:
+        for name, default in describe(rule).defaults.items():
             value = group[self.arguments.get(name, name)]
             if callable(value):
                 functions[name] = _python(value(t))
             else:
-                hyper[name] = _python(value)
+                hyper[name] = bool(value) if isinstance(default, bool) else _python(value)
         return {
             "lr": _python(group["lr"]),
-            "l2": None if decoupled else decay,
-            "decay": decay if decoupled else None,
-            "maximize": group["maximize"],
+            "l2": None if decoupled else weight_decay,
+            "shrink": weight_decay if decoupled else None,
+            "maximize": bool(group["maximize"]),
             "hyper": hyper,
             "functions": functions,
         }
 
+    @classmethod
+    def _functions(cls, group):
+        """The settings of a group that are functions of t, which are no data."""
+        return {
+            k: group[k] for k, value in cls._settings().items() if callable(value) and k in group
+        }
+
     def state_dict(self) -> dict[str, Any]:
-        """The state, as PyTorch's class of the same name writes it; functions are left out."""
+        """The state, as PyTorch's class of the same name writes it; functions are left out.
+
+        PyTorch's class reads what it knows: where it has no `decoupled_weight_decay` or `corrected`
+        it goes on without them.
+        """
 
         def complete(optimizer, state_dict):
             for group in state_dict["param_groups"]:
-                _keep_out(group, [key for key, value in group.items() if callable(value)])
+                _keep_out(group, self._functions(group))
                 group.update({key: legal for key, (legal, _) in self._fixed().items()})
 
         # As the first hook: those of others see what is written.
@@ -258,10 +283,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         How PyTorch's optimizer was run (fused, foreach …) does not matter. Functions, as `decay`
         of `PowerSign`, stay as they are.
         """
-        functions = [
-            {key: value for key, value in group.items() if callable(value)}
-            for group in self.param_groups
-        ]
+        functions = [self._functions(group) for group in self.param_groups]
         loaded: dict[str, Any] = {}
 
         def check(optimizer, state_dict):
@@ -283,7 +305,7 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def _own(self, state_dict):
         """Copy what loading shares with the dictionary, and undo its casts of single numbers."""
-        numbers = {"step"} | {self.slots.get(slot, slot) for slot in _numbers_of(type(self).rule)}
+        numbers = {"step"} | {self.slots.get(slot, slot) for slot in _scalar_slots(type(self).rule)}
         saved = [i for group in state_dict["param_groups"] for i in group["params"]]
         live = [p for group in self.param_groups for p in group["params"]]
         for i, p in zip(saved, live, strict=True):
@@ -325,7 +347,7 @@ def _python(value):
         return value
     if isinstance(value, tuple | list):
         return tuple([_python(entry) for entry in value])
-    return value.item() if isinstance(value, torch.Tensor | np.generic) else value
+    return value.item() if isinstance(value, torch.Tensor | np.generic | np.ndarray) else value
 
 
 def _check_number(name, key, value):
@@ -359,7 +381,7 @@ def _check_function(name, key, value):
 
 
 @cache
-def _numbers_of(rule):
+def _scalar_slots(rule):
     """The states that are one number whatever the gradient, as NAdam's product."""
     with np.errstate(all="ignore"):
         _, *state = rule(np.zeros(2), 1)
@@ -368,23 +390,35 @@ def _numbers_of(rule):
 
 
 @cache
+def _is_elementwise(rule):
+    """Whether a rule treats each element by itself, as all of the book do: tried on two steps."""
+    stream = np.array([[[1.0, -2.0], [3.0, 0.5]], [[-0.3, 4.0], [-1.0, 2.0]]])
+    whole, rows = (), [(), ()]
+    with np.errstate(all="ignore"):
+        for t, g in enumerate(stream, start=1):
+            d, *whole = rule(g, t, *whole)
+            parts = [rule(row, t, *state) for row, state in zip(g, rows, strict=True)]
+            rows = [state for _, *state in parts]
+    return np.array_equal(d, [part for part, *_ in parts], equal_nan=True)
+
+
+@cache
 def _are_numbers(rule):
-    return [slot in _numbers_of(rule) for slot in describe(rule).state]
+    return [slot in _scalar_slots(rule) for slot in describe(rule).state]
 
 
-def _count(state):
-    """Count a step of one parameter; the counter is a tensor, as in PyTorch's checkpoints."""
+def _next_step(state):
+    """The number of the step to come; the counter is a tensor, as in PyTorch's checkpoints."""
     if "step" not in state:
         double = torch.get_default_dtype() == torch.float64
-        state["step"] = torch.zeros((), dtype=torch.float64 if double else torch.float32)
-    t = int(state["step"].item()) + 1
-    state["step"].fill_(t)
-    return t
+        dtype = torch.float64 if double else torch.float32
+        state["step"] = torch.zeros((), dtype=dtype, device="cpu")
+    return int(state["step"].item()) + 1
 
 
 def _allocate(p, start, is_number):
     if is_number:
-        return torch.tensor(start, dtype=torch.float64)
+        return torch.tensor(start, dtype=torch.float64, device="cpu")
     state = torch.zeros_like(p, memory_format=torch.preserve_format)
     _real(state).fill_(start)
     return state
@@ -396,19 +430,19 @@ def _real(tensor):
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
-def stepped(rule, x, g, state, t, lr, l2, decay, maximize, hyper):
+def stepped(rule, x, g, state, t, lr, l2, shrink, maximize, hyper):
     """One step of one tensor: new parameters and new state. Nothing is written."""
     if maximize:
         g = -g
     if l2 is not None:
         g = g + l2 * x
     d, *state = rule(g, t, *state, **hyper)
-    if decay is not None:
-        x = x * (1 - lr * decay)
+    if shrink is not None:
+        x = x * (1 - lr * shrink)
     return x - lr * d, state
 
 
-def update(rule, tensors, t, lr, l2, decay, maximize, hyper, functions):
+def update(rule, tensors, t, lr, l2, shrink, maximize, hyper, functions):
     """Step every (x, g, state) in place; return, for each, new values of states that are a number.
 
     Half precision is computed in float32, and rounded when it is stored.
@@ -418,7 +452,7 @@ def update(rule, tensors, t, lr, l2, decay, maximize, hyper, functions):
     for x, g, state in tensors:
         wide = [_widened(a) for a in (x, g, *state)]
         new_x, new_state = stepped(
-            rule, wide[0], wide[1], wide[2:], t, lr, l2, decay, maximize, hyper
+            rule, wide[0], wide[1], wide[2:], t, lr, l2, shrink, maximize, hyper
         )
         returned.append([])
         for old, value in zip((x, *state), (new_x, *new_state), strict=True):
@@ -467,10 +501,10 @@ def _as_numpy(rule, p, slots):
     plain = type(p) in (torch.Tensor, torch.nn.Parameter) and p.device.type == "cpu"
     if not plain or p.dtype not in (torch.float32, torch.float64) or p.grad.dtype != p.dtype:
         return None
-    if p.is_neg():  # a view with a minus that its memory does not have
+    if p.is_neg() or p.is_inference():  # the first has a minus that its memory does not have
         return None
     x, g, *state = [tensor.numpy(force=True) for tensor in (p, p.grad, *slots)]
-    if not x.flags.c_contiguous or x.size > CHUNK:
+    if _is_elementwise(rule) and (not x.flags.c_contiguous or x.size > CHUNK):
         flat = _flattened([x, g, *state], [False, False, *_are_numbers(rule)])
         if flat is None:
             return None
@@ -493,7 +527,7 @@ def _step_arrays(rule, arrays, t, hyper, functions, **numbers):
     x, g, state = arrays
     hyper = _with_functions(hyper, functions)
     before = [a.item() if n else a for a, n in zip(state, _are_numbers(rule), strict=True)]
-    for part in [...] if x.size <= CHUNK else _parts(x.size):
+    for part in _parts(x.size) if x.ndim == 1 and _is_elementwise(rule) else [...]:
         old = [a[part] if isinstance(a, np.ndarray) else a for a in before]
         new_x, new = stepped(rule, x[part], g[part], old, t, hyper=hyper, **numbers)
         x[part] = new_x
@@ -502,7 +536,7 @@ def _step_arrays(rule, arrays, t, hyper, functions, **numbers):
 
 
 def _parts(size):
-    return [slice(i, i + CHUNK) for i in range(0, size, CHUNK)]
+    return [slice(i, i + CHUNK) for i in range(0, max(1, size), CHUNK)]
 
 
 def _step_tensors(rule, p, slots, t, **numbers):
@@ -519,14 +553,20 @@ def _step_tensors(rule, p, slots, t, **numbers):
 def _run_compiled(rule, tensors, t, **numbers):
     from adamtut._compiled import can_compile
 
-    if not can_compile():
+    if not _is_elementwise(rule):
+        raise ValueError(
+            f"compile=True needs a rule that treats each element by itself, and "
+            f"{describe(rule).name} does not; use compile=False"
+        )
+    places = [p.data_ptr() for p, _ in tensors if p.numel()]
+    if not can_compile() or len(set(places)) < len(places):  # shared memory: one after the other
         return _run_eagerly(rule, tensors, t, **numbers)
     template = {"t": t, **numbers}
     leaves = _leaves(template)
     flat = [view for p, slots in tensors for view in _views(rule, p, slots)]
     layout = [(a.shape, a.stride(), a.dtype, a.device) for a in flat]
     key = (rule, *(float if _is_number(value) else value for value in leaves), *layout)
-    values = torch.tensor([v for v in leaves if _is_number(v)], dtype=torch.float64)
+    values = torch.tensor([v for v in leaves if _is_number(v)], dtype=torch.float64, device="cpu")
     if key not in _kernels:
         _kernels[key] = _kernel(rule, template, (*flat, values))
     changed = iter(_kernels[key](*flat, values))

@@ -6,7 +6,8 @@ and new state, as a tuple. The caller moves, and owns the learning rate::
     d, *state = rule(g, t, *state)
     x = x - lr * d
 
-State variables are positional, with their start value; hyper-parameters are keyword-only.
+State variables are positional, with their start value; hyper-parameters are keyword-only. A rule
+treats each element of `g` by itself.
 The same text runs on Python floats, NumPy arrays, torch tensors and JAX arrays, under `jax.jit`
 and `torch.compile` too, where `t` and the hyper-parameters may themselves be tensors: `g` has any
 shape, `d` and the state have the shape of `g`. Rules check nothing; `descend` and `optim` do.
@@ -148,7 +149,8 @@ def adamax(g, t, m=0.0, u=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     """AdaMax: Adam with the largest recent gradient in the place of the root mean square.
 
     Meant for lr = 0.002. `eps` is PyTorch's, which keeps 0/0 away from coordinates that have never
-    seen a gradient. The paper has none: its AdaMax is ``eps=0``, and NaN there.
+    seen a gradient. The paper has none: its AdaMax is ``eps=0``, and NaN there (for Python floats
+    an error).
 
     >>> d, m, u = adamax(-4.0, t=1, eps=0.0)
     >>> round(d, 9), u
@@ -167,8 +169,8 @@ def yogi(g, t, m=0.0, v=1e-6, *, betas=(0.9, 0.999), eps=1e-3):
     """Yogi: the sign of v - g² decides whether `v` grows or falls, g² alone by how much.
 
     Meant for lr = 0.01. Nothing is corrected, as in the paper; `v` is no average, and starts above
-    0. The paper starts it from the first batches, libraries from 1e-6. optax divides by 1 - beta^t
-    nevertheless, and starts `m` at 1e-6 too.
+    0. The paper starts it from a large first batch, libraries from 1e-6. optax divides by
+    1 - beta^t nevertheless, and starts `m` at 1e-6 too.
 
     >>> yogi(2.0, t=1, v=0.0, betas=(0.5, 0.75), eps=0.0)
     (1.0, 1.0, 1.0)
@@ -182,10 +184,11 @@ def yogi(g, t, m=0.0, v=1e-6, *, betas=(0.9, 0.999), eps=1e-3):
 
 
 def amsgrad(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8, corrected=True):
-    """AMSGrad: Adam that divides by the largest `v` so far, so that no rate ever grows.
+    """AMSGrad: Adam that divides by the largest `v` so far.
 
     With corrections, as in PyTorch: the maximum is taken of `v`, then corrected. The paper has
-    neither corrections nor `eps`: its AMSGrad is ``corrected=False, eps=0``.
+    neither corrections nor `eps`: its AMSGrad is ``corrected=False, eps=0``, and its rates never
+    grow. With the correction they may, while 1 - beta2^t grows.
 
     >>> d, m, v, v_max = amsgrad(1.0, t=2, v=4.0, v_max=4.0, betas=(0.5, 0.75), corrected=False)
     >>> m, v, v_max
@@ -205,8 +208,9 @@ def amsgrad(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8, corr
 def nadam(g, t, m=0.0, v=0.0, product=1.0, *, betas=(0.9, 0.999), eps=1e-8, momentum_decay=0.004):
     """NAdam: Adam with Nesterov's look ahead, and a beta1 that warms up.
 
-    `product` is the product of the momenta mu so far, one number. The warm-up of mu is the paper's
-    recommendation, from beta1 / 2 to beta1, at the speed `momentum_decay`; 0 keeps mu at beta1 / 2.
+    Arithmetic and defaults are PyTorch's: mu warms up from beta1 / 2 to beta1 at the speed
+    `momentum_decay` (0 keeps it at beta1 / 2), and `m` averages with beta1, where the paper
+    averages with mu. `product` is the product of all mu so far, one number.
 
     >>> d, m, v, product = nadam(3.0, t=1, eps=0.0)
     >>> product < 0.9
@@ -244,10 +248,8 @@ def radam(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     rho_inf = 2 / (1 - beta2) - 1
     rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
     certain = rho > 5
-    rho, rho_inf = (
-        maximum(5.0, rho),
-        maximum(5.0, rho_inf),
-    )  # below, r is not used: any number will do
+    rho = maximum(5.0, rho)  # up to 5, r is not used, and need only be a number
+    rho_inf = maximum(5.0, rho_inf)
     r = sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
     adaptive = r * sqrt(1 - beta2**t) * m_hat / (sqrt(v) + eps)
     return where(certain, adaptive, m_hat), m, v

@@ -66,7 +66,7 @@ def test_a_table_is_one_of_markdown():
     lines = table_of_rules()
     assert {line.count(" | ") for line in lines} == {4}
     assert lines[1] == "| --- | --- | --- | --- | --- |"
-    assert len(lines) == 2 + len(RULE_ROWS) == 17
+    assert len(lines) == 2 + len(RULE_ROWS)
 
 
 def test_the_table_of_optimizers_is_what_the_classes_say():
@@ -79,7 +79,6 @@ def test_the_table_of_optimizers_is_what_the_classes_say():
         and issubclass(value, optim.RuleOptimizer)
         and value is not optim.RuleOptimizer
     ]
-    assert len(names) == 14
     for name, arguments, state in rows:
         cls = getattr(optim, name.strip("`"))
         parameters = inspect.signature(cls).parameters

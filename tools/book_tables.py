@@ -8,6 +8,7 @@ from sphinx.ext.autodoc.mock import mock
 from sphinx.util.docutils import SphinxDirective
 
 import adamtut
+from adamtut.experiments import load
 from adamtut.plot import LABELS
 from adamtut.registry import RULES
 
@@ -49,6 +50,45 @@ def optimizer_rows():
 _COMMON = ("decoupled_weight_decay", "maximize", "compile")
 
 
+def speed_lines():
+    """Markdown: how fast each engine makes a step of Adam, from the stored measurement."""
+    result = load("optimizer_step")
+    for threads in result["threads"]:
+        rows = [r for r in result["speeds"] if r["threads"] == threads and r["class"] == "Adam"]
+        engines = [
+            name for name in rows[0] if name.startswith(("torch", "adamtut", "NumPy", "copy"))
+        ]
+        yield f"With {threads} thread{'s' if threads > 1 else ''}:"
+        yield ""
+        cells = ([name, *(_median(row, name) for row in rows)] for name in engines)
+        yield from table(["", *(_shape(row) for row in rows)], cells)
+        yield ""
+    missed = [goal for goal in result["goals"] if not goal["reached"]]
+    yield (
+        f"Measured on {result['device']['processor']}, PyTorch {result['versions']['torch']}, "
+        f"{result['date']}, medians of {len(result['seeds'])} rounds. Of {len(result['goals'])} "
+        f"goals that were set beforehand {len(missed)} are missed"
+        + (": " + "; ".join(map(_goal, missed)) + "." if missed else ".")
+    )
+
+
+def _median(row, engine):
+    return f"{row[engine][1]:.2f}" if engine in row else "not measured"
+
+
+def _shape(row):
+    times = f"{row['tensors']} × " if row["tensors"] > 1 else ""
+    return f"{times}{row['size']:,}"
+
+
+def _goal(goal):
+    return (
+        f"{goal['engine']} {goal['class']} on {_shape(goal)} with {goal['threads']} thread"
+        f"{'s' if goal['threads'] > 1 else ''} is {goal['speed']:.2f} times as fast as "
+        f"{goal['reference']}, wanted {goal['wanted']}"
+    )
+
+
 def _assignments(values):
     return ", ".join(f"`{name} = {value!r}`" for name, value in values.items()) or "none"
 
@@ -86,10 +126,18 @@ class OptimizerTable(Table):
         )
 
 
+class SpeedTable(Table):
+    """The stored measurement of `benchmarks/optimizer_step.py`."""
+
+    def lines(self):
+        return list(speed_lines())
+
+
 def setup(app):
     """Tell Sphinx of the directives."""
     with mock(["torch"]):  # the book is built without it
         adamtut.optim  # noqa: B018
     app.add_directive("rule-table", RuleTable)
     app.add_directive("optimizer-table", OptimizerTable)
+    app.add_directive("speed-table", SpeedTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
