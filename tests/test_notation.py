@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from adamtut import __all__ as public
-from adamtut import optim, problems, rules
+from adamtut import experiments, optim, problems, rules
 
 BOOK = Path(__file__).parents[1] / "book"
 RULE_ROWS = list(book_tables.rule_rows())
@@ -107,6 +107,18 @@ print(list(book_tables.optimizer_rows()))
     )
     assert done.returncode == 0, done.stderr
     assert ast.literal_eval(done.stdout) == list(book_tables.optimizer_rows())
+
+
+def test_the_page_says_what_was_measured_and_what_was_missed():
+    result = experiments.load("optimizer_step")
+    text = "\n".join(book_tables.speed_lines())
+    missed = [goal for goal in result["goals"] if not goal["reached"]]
+    assert text.count("**") == 2 * len(missed)
+    assert f"{len(result['goals'])} goals set beforehand {len(missed)} are missed" in text
+    for row in result["speeds"]:
+        if row["class"] == "Adam":
+            assert f"{row['adamtut eager'][1]:.2f}" in text
+    assert str(result["date"]) in text
 
 
 @pytest.mark.parametrize("page", ["notation", "api"])

@@ -63,13 +63,30 @@ def speed_lines():
         cells = ([name, *(_median(row, name) for row in rows)] for name in engines)
         yield from table(["", *(_shape(row) for row in rows)], cells)
         yield ""
-    missed = [goal for goal in result["goals"] if not goal["reached"]]
+    missed = sum(not goal["reached"] for goal in result["goals"])
     yield (
-        f"Measured on {result['device']['processor']}, PyTorch {result['versions']['torch']}, "
-        f"{result['date']}, medians of {len(result['seeds'])} rounds. Of {len(result['goals'])} "
-        f"goals that were set beforehand {len(missed)} are missed"
-        + (": " + "; ".join(map(_goal, missed)) + "." if missed else ".")
+        f"Medians of {len(result['seeds'])} rounds, in each of which every engine made its steps, on "
+        f"{result['device']}, PyTorch {result['versions']['torch']}, {result['date']}. Of the "
+        f"{len(result['goals'])} goals set beforehand {missed} are missed:"
     )
+    yield ""
+    head = ["Engine", "as fast as", "on", "wanted", *(f"{n} thread(s)" for n in result["threads"])]
+    yield from table(head, goal_rows(result))
+
+
+def goal_rows(result):
+    """Each goal with what was measured; what is missed is set in bold."""
+    rows: dict = {}
+    for goal in result["goals"]:
+        key = (
+            f"{goal['engine']}, {goal['class']}",
+            goal["reference"],
+            _shape(goal),
+            goal["wanted"],
+        )
+        speed = f"{goal['speed']:.2f}" if goal["reached"] else f"**{goal['speed']:.2f}**"
+        rows.setdefault(key, []).append(speed)
+    return [[*map(str, key), *speeds] for key, speeds in rows.items()]
 
 
 def _median(row, engine):
@@ -79,14 +96,6 @@ def _median(row, engine):
 def _shape(row):
     times = f"{row['tensors']} × " if row["tensors"] > 1 else ""
     return f"{times}{row['size']:,}"
-
-
-def _goal(goal):
-    return (
-        f"{goal['engine']} {goal['class']} on {_shape(goal)} with {goal['threads']} thread"
-        f"{'s' if goal['threads'] > 1 else ''} is {goal['speed']:.2f} times as fast as "
-        f"{goal['reference']}, wanted {goal['wanted']}"
-    )
 
 
 def _assignments(values):
