@@ -65,7 +65,7 @@ def speed_lines():
         yield ""
     missed = sum(not goal["reached"] for goal in result["goals"])
     yield (
-        f"Medians of {len(result['seeds'])} rounds, in each of which every engine made its steps, on "
+        f"Medians of {len(result['seeds'])} rounds, each of which timed every engine, on "
         f"{result['device']}, PyTorch {result['versions']['torch']}, {result['date']}. Of the "
         f"{len(result['goals'])} goals set beforehand {missed} are missed:"
     )
