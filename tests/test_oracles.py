@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import CASES, LR, TOLERANCES, disagreement, rule_path, streams
+from torch._dynamo.testing import CompileCounter
 
 from adamtut import descend, rules
 from adamtut.registry import RULES
@@ -61,3 +62,34 @@ def test_descend_decays_as_torch_does(settings, decay):
         x.grad = 2 * x.detach()
         optimizer.step()
         np.testing.assert_allclose(x.detach().numpy(), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_is_one_graph_under_torch_compile(name):
+    """Whatever t is; the branches on t are no branches of Python."""
+    gradients = streams()["badly scaled"][:10]
+    expected = rule_path(getattr(rules, name), {}, gradients)
+    torch._dynamo.reset()
+    counter = CompileCounter()
+    compiled = torch.compile(getattr(rules, name), backend=counter, fullgraph=True)
+    x = torch.linspace(-1, 1, 6, dtype=torch.float64)
+    _, *numbers = getattr(rules, name)(np.zeros(6), 1)
+    state = [
+        torch.full(np.shape(number), start, dtype=torch.float64)
+        for number, start in zip(numbers, RULES[name].state.values(), strict=True)
+    ]
+    for t, g in enumerate(gradients, start=1):
+        d, *state = compiled(torch.from_numpy(g), torch.tensor(t, dtype=torch.float64), *state)
+        x = x - LR * d
+        np.testing.assert_allclose(x.numpy(), expected[t], rtol=0, atol=1e-14 * abs(expected).max())
+    assert counter.frame_count == (0 if name == "gd" else 1)  # gd computes nothing
+
+
+def test_a_branch_of_python_on_t_is_noticed():
+    def branching(g, t):
+        return (g if t > 5 else -g,)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(branching, backend="eager", fullgraph=True)
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="branch"):
+        compiled(torch.ones(2), torch.tensor(1.0))
