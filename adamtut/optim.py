@@ -393,13 +393,16 @@ def _scalar_slots(rule):
 def _is_elementwise(rule):
     """Whether a rule treats each element by itself, as all of the book do: tried on two steps."""
     stream = np.array([[[1.0, -2.0], [3.0, 0.5]], [[-0.3, 4.0], [-1.0, 2.0]]])
-    whole, rows = (), [(), ()]
+    together: list = []
+    alone: list[list] = [[]] * 4
     with np.errstate(all="ignore"):
         for t, g in enumerate(stream, start=1):
-            d, *whole = rule(g, t, *whole)
-            parts = [rule(row, t, *state) for row, state in zip(g, rows, strict=True)]
-            rows = [state for _, *state in parts]
-    return np.array_equal(d, [part for part, *_ in parts], equal_nan=True)
+            d, *together = rule(g, t, *together)
+            steps = [rule(x, t, *state) for x, state in zip(g.reshape(4, 1), alone, strict=True)]
+            alone = [state for _, *state in steps]
+            if not np.array_equal(np.ravel(d), np.ravel([d for d, *_ in steps]), equal_nan=True):
+                return False
+    return True
 
 
 @cache
@@ -504,7 +507,9 @@ def _as_numpy(rule, p, slots):
     if p.is_neg() or p.is_inference():  # the first has a minus that its memory does not have
         return None
     x, g, *state = [tensor.numpy(force=True) for tensor in (p, p.grad, *slots)]
-    if _is_elementwise(rule) and (not x.flags.c_contiguous or x.size > CHUNK):
+    if not x.flags.c_contiguous and not _is_elementwise(rule):
+        return None  # elements that mix need their places, and these may share memory
+    if not x.flags.c_contiguous or (x.size > CHUNK and _is_elementwise(rule)):
         flat = _flattened([x, g, *state], [False, False, *_are_numbers(rule)])
         if flat is None:
             return None
