@@ -14,6 +14,7 @@ import pytest
 
 import adamtut
 from adamtut.experiments import load, provenance, runner
+from adamtut.experiments.vae_correction import Autoencoder
 
 RESULTS = Path(__file__).parents[1] / "book" / "results"
 BENCHMARKS = {"optimizer_step"}  # written by a script of its own; see test_benchmarks.py
@@ -364,3 +365,16 @@ def test_every_experiment_has_its_result():
     folder = Path(runner.__file__).parent
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "runner"}
     assert modules == set(STORED)
+
+
+def test_the_gradient_of_the_autoencoder_is_that_of_its_loss():
+    """By differences, for two runs with pictures of their own in one array."""
+    network, rng = Autoencoder(pixels=6, hidden=5, code=2), np.random.default_rng(0)
+    x = np.stack([network.start(rng), network.start(rng)])
+    images, noise = rng.random((2, 4, 6)), rng.normal(size=(2, 4, 2))
+    steps = 1e-6 * np.eye(network.dim)[:, None]
+    up, down = (
+        [network.loss(x + sign * step, images, noise) for step in steps] for sign in (1, -1)
+    )
+    expected = (np.array(up) - down).T / 2e-6
+    np.testing.assert_allclose(network.grad(x, images, noise), expected, atol=1e-7)
