@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adamtut.checks import check_hyper, check_range
+from adamtut.registry import describe
+
 Rule = Callable[..., tuple]
 Gradient = Callable[..., ArrayLike]
 Rate = float | ArrayLike | Callable[[int], Any]
@@ -92,7 +95,8 @@ def iterate(
     ValueError
         `lr`, a decay or a hyper-parameter outside its range; a gradient of another shape than `x`.
     TypeError
-        A start point that is not a float or integer array, or an argument the rule does not have.
+        A start point that is not a float or integer array, an argument the rule does not have, a
+        hyper-parameter of another kind than its default.
     FloatingPointError
         A gradient, a state or a point that is NaN or infinite; the message names the step.
 
@@ -107,14 +111,15 @@ def iterate(
     """
     x = _start(x)
     _check_hyper(rule, hyper)
-    _check_range("weight_decay", weight_decay, 0)
-    _check_range("l2", l2, 0)
+    check_range("weight_decay", weight_decay, 0)
+    check_range("l2", l2, 0)
     weight_decay, l2 = _python(weight_decay), _python(l2)
     hyper = {name: _python(value) for name, value in hyper.items()}
     return _steps(rule, _with_step(grad), x, _schedule(lr, x), weight_decay, l2, project, hyper)
 
 
 def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper):
+    about = describe(rule)
     state = ()
     yield x
     for t in itertools.count(1):
@@ -123,8 +128,8 @@ def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper):
         x = x - lr(t) * (d + weight_decay * x)
         if project is not None:
             x = np.array(project(x), dtype=x.dtype)
-        for name, value in zip(_state_names(rule), state, strict=True):
-            what = f"state {name} of {_name(rule)} after step {t}"
+        for name, value in zip(about.state, state, strict=True):
+            what = f"state {name} of {about.name} after step {t}"
             _check_finite(value, what, f"the gradient is too large for {x.dtype}")
         advice = "lower lr; where a gradient is 0, eps must be above 0"
         _check_finite(x, f"x after step {t}", advice)
@@ -150,43 +155,20 @@ def _python(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _name(rule):
-    return getattr(rule, "__name__", repr(rule))  # a partial has no name
-
-
 def _check_hyper(rule, hyper):
-    known = {
-        name: parameter.default
-        for name, parameter in inspect.signature(rule).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    if unknown := sorted(hyper.keys() - known.keys()):
-        takes = ", ".join(known) or "no hyper-parameters"
-        raise TypeError(f"{_name(rule)} takes {takes}; it does not take {', '.join(unknown)}")
+    about = describe(rule)
+    if unknown := sorted(hyper.keys() - about.defaults.keys()):
+        takes = ", ".join(about.defaults) or "no hyper-parameters"
+        raise TypeError(f"{about.name} takes {takes}; it does not take {', '.join(unknown)}")
     for name, value in hyper.items():
-        if name == "betas":
-            if np.shape(value) != (2,):
-                raise ValueError(f"betas must be a pair (beta1, beta2), got {value!r}")
-            _check_range("beta1", value[0], 0, 1)
-            _check_range("beta2", value[1], 0, 1)
-        elif name in ("beta", "rho"):
-            _check_range(name, value, 0, 1)
-        elif name == "eps":
-            _check_range(name, value, 0)
-
-
-def _check_range(name, value, low, high=np.inf):
-    """Refuse a value outside [low, high); NaN lies outside every range."""
-    if not np.all((np.asarray(value) >= low) & (np.asarray(value) < high)):
-        expected = f"lie in [{low}, {high})" if high < np.inf else f"be {low} or more, and finite"
-        raise ValueError(f"{name} must {expected}, got {value!r}")
+        check_hyper(name, value, about.defaults[name])
 
 
 def _schedule(lr, x):
     """Turn a number, an array or a function of t into a checked function of t."""
 
     def checked(value):
-        _check_range("lr", value, 0)
+        check_range("lr", value, 0)
         value = np.array(value, dtype=x.dtype)
         sizes = zip(value.shape[::-1], x.shape[::-1], strict=False)
         if value.ndim > x.ndim or not all(size in (1, wanted) for size, wanted in sizes):
@@ -227,8 +209,3 @@ def _gradient(g, x, t):
 def _check_finite(value, what, advice, error: type[Exception] = FloatingPointError):
     if not np.isfinite(value).all():
         raise error(f"{what} is not finite: {value}; {advice}")
-
-
-def _state_names(rule):
-    parameters = list(inspect.signature(rule).parameters.values())[2:]
-    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]

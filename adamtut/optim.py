@@ -11,6 +11,7 @@ hyper-parameters may not be negative, and each needs a default::
 
 import contextlib
 import inspect
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
@@ -26,6 +27,7 @@ except ImportError as error:
     ) from error
 
 from adamtut import registry, rules
+from adamtut.checks import check_hyper
 
 describe = cache(registry.describe)
 
@@ -36,13 +38,10 @@ _CLASS_DEFAULT: Any = object()
 
 # What PyTorch's classes may be told about how to run. It is not for a rule to know.
 _ENGINES = {
-    name: (legal, "use compile=True")
-    for name, legal in {
-        "foreach": None,
-        "fused": None,
-        "capturable": False,
-        "differentiable": False,
-    }.items()
+    "foreach": (None, "use compile=True"),
+    "fused": (None, "use compile=True"),
+    "capturable": (False, "use compile=True"),
+    "differentiable": (False, "use compile=True"),
 }
 
 
@@ -156,14 +155,12 @@ class RuleOptimizer(torch.optim.Optimizer):
                 legal, advice = cls._fixed()[key]
                 if value != legal and (value or legal):
                     raise ValueError(f"{name} has {key}={legal} only, got {value}; {advice}")
-            elif key not in known or isinstance(known[key], bool):
-                continue  # PyTorch leaves these to the user too
-            elif key == "betas":
-                _check_betas(name, value)
-            elif callable(known[key]):
-                _check_function(name, key, value)
-            else:
-                _check_number(name, key, value)
+            elif key in known:
+                pair = key == "betas" and isinstance(value, tuple | list)
+                if not all(_is_single(entry) for entry in (value if pair else [value])):
+                    expected = "a pair (beta1, beta2)" if key == "betas" else "one number"
+                    raise ValueError(f"{name}: {key} must be {expected}, got {value!r}")
+                check_hyper(key, _python(value), known[key], where=f"{name}: ")
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters; what it does not set is taken from the class's arguments."""
@@ -341,6 +338,11 @@ def _keep_out(group, keys):
         group.pop(key, None)
 
 
+def _is_single(value):
+    """Whether it is one thing: a tensor or an array may hold one number, a list is refused."""
+    return not isinstance(value, tuple | list) and math.prod(getattr(value, "shape", ())) == 1
+
+
 def _python(value):
     """A Python number for a tensor of one element; a pair of them for a pair."""
     if type(value) is float:  # nearly always
@@ -348,36 +350,6 @@ def _python(value):
     if isinstance(value, tuple | list):
         return tuple([_python(entry) for entry in value])
     return value.item() if isinstance(value, torch.Tensor | np.generic | np.ndarray) else value
-
-
-def _check_number(name, key, value):
-    if isinstance(value, torch.Tensor) and value.numel() != 1:
-        raise ValueError(f"{name}: {key} must be one number, got a tensor of {value.numel()}")
-    high = 1 if key in ("beta", "rho") else float("inf")
-    value = _python(value)
-    if not isinstance(value, int | float):
-        raise TypeError(f"{name}: {key} must be a number, got {value!r}")
-    if not 0 <= value < high:
-        expected = f"lie in [0, {high})" if high < float("inf") else "be 0 or more, and finite"
-        raise ValueError(f"{name}: {key} must {expected}, got {value}")
-
-
-def _check_betas(name, betas):
-    if not isinstance(betas, tuple | list) or len(betas) != 2:
-        raise ValueError(f"{name}: betas must be a pair (beta1, beta2), got {betas!r}")
-    for i, beta in enumerate(betas, start=1):
-        beta = _python(beta)
-        if not isinstance(beta, int | float):
-            raise TypeError(f"{name}: beta{i} must be a number, got {beta!r}")
-        if not 0 <= beta < 1:
-            raise ValueError(f"{name}: beta{i} must lie in [0, 1), got {beta}")
-
-
-def _check_function(name, key, value):
-    if not callable(value):
-        raise TypeError(
-            f"{name}: {key} must be a function of t, as adamtut.schedules has, got {value!r}"
-        )
 
 
 @cache

@@ -50,7 +50,7 @@ def describe(function: Callable[..., tuple]) -> Rule:
     >>> describe(rules.adam).paper, describe(rules.adam).year
     ('Kingma & Ba', 2015)
     """
-    _, _, *parameters = inspect.signature(function).parameters.values()
+    parameters = list(inspect.signature(function).parameters.values())[2:]  # after g and t
     text = inspect.getdoc(function) or ""
     source = re.search(r"^Source: (.+) (\d{4})(?:, (.+))?$", text, re.MULTILINE)
     return Rule(

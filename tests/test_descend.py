@@ -343,6 +343,46 @@ def test_the_eps_of_every_rule_is_checked(name):
         iterate(getattr(rules, name), double, [1.0], 0.1, eps=-1)
 
 
+@pytest.mark.parametrize(
+    ("name", "hyper", "error", "message"),
+    [
+        ("powersign", {"base": -1.0}, ValueError, "^base must be 0 or more, and finite, got -1.0$"),
+        ("powersign", {"base": "e"}, TypeError, "^base must be a number, got 'e'$"),
+        ("powersign", {"beta": 1.0}, ValueError, r"^beta must lie in \[0, 1\), got 1.0$"),
+        ("powersign", {"decay": 0.5}, TypeError, "^decay must be a function of t.* got 0.5$"),
+        ("addsign", {"alpha": np.nan}, ValueError, "^alpha must be 0 or more.* got nan$"),
+        ("addsign", {"decay": None}, TypeError, "^decay must be a function of t.* got None$"),
+        ("nadam", {"momentum_decay": -1}, ValueError, "^momentum_decay must be 0 or more, got -1$"),
+        ("nadam", {"momentum_decay": np.nan}, ValueError, "^momentum_decay must be .* got nan$"),
+        ("addsign", {"alpha": np.inf}, ValueError, "^alpha must be .* finite, got inf$"),
+        ("adam", {"betas": ("0.9", 0.9)}, TypeError, "^beta1 must be a number, got '0.9'$"),
+        ("adam", {"eps": None}, TypeError, "^eps must be a number, got None$"),
+    ],
+)
+def test_every_hyper_parameter_is_checked(name, hyper, error, message):
+    with pytest.raises(error, match=message):
+        iterate(getattr(rules, name), double, [1.0], 0.1, **hyper)
+
+
+def test_an_infinite_momentum_decay_keeps_mu_at_beta1():
+    """0.96**inf is 0: another library's convention, see `test_conventions`."""
+    paths = [descend(rules.nadam, double, [1.0], 0.1, 3, momentum_decay=d) for d in (1e9, np.inf)]
+    np.testing.assert_array_equal(*paths)
+
+
+def test_what_a_rule_of_ones_own_has_besides_numbers_is_its_own_affair():
+    def rule(g, t, *, beta, clip=None, kind="plain", corrected=True, decay=float):
+        return (g if clip is None else g.clip(-clip, clip),)
+
+    def run(**hyper):
+        return descend(rule, double, [8.0], 0.25, 1, **({"beta": 0.5} | hyper))[-1]
+
+    assert run() == run(clip=None) == run(kind="other", corrected=0, decay=abs) == [4.0]
+    assert run(clip=np.float64(4.0)) == [7.0]
+    with pytest.raises(ValueError, match="beta must lie"):
+        run(beta=1.0)
+
+
 def test_a_rule_without_hyper_parameters_says_so():
     with pytest.raises(TypeError, match="gd takes no hyper-parameters; it does not take betas"):
         iterate(rules.gd, double, [1.0], 0.1, betas=(0.9, 0.99))

@@ -13,8 +13,8 @@ from oracles import CASES, TOLERANCES, by_hand, disagreement
 from adamtut import rules
 
 # Survivors that are no faults, with the reason.
-SAME_DTYPE = {f"line {n}: x → {other}" for n in (9, 12) for other in ("d", "g")} | {
-    "line 12: x → value"  # only the dtype of x is read there, and these have the same
+SAME_DTYPE = {f"line {n}: x → {other}" for n in (10, 13) for other in ("d", "g")} | {
+    "line 13: x → value"  # only the dtype of x is read there, and these have the same
 }
 
 loop = sys.modules["adamtut.descend"]  # `adamtut.descend` names the function

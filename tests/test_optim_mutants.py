@@ -511,11 +511,6 @@ EQUIVALENT = {
             'settings["lr"] = lr | settings → known',
         ],
     },
-    "RuleOptimizer._check": {
-        "nothing comes after it in the loop": [
-            "continue  # PyTorch leaves these to the user too | continue → removed",
-        ],
-    },
     "RuleOptimizer._step_group": {
         "the rules of SGD do not use t": [
             "t = _next_step(state) if self.counts_steps else 1 | 1 → 2",
