@@ -223,6 +223,16 @@ def test_a_chapter_can_be_downloaded(sites, here):
 
 
 @pytest.mark.slow
+@both
+def test_every_page_shows_the_logo(sites, here):
+    for name in documents():
+        text = read(sites[here])[f"{name}.html"].text
+        assert '<link rel="icon" href="../_static/logo.svg"' in text
+        assert re.search(r'<img src="../_static/logo.svg"[^>]* alt="A path down a ravine"', text)
+    assert (sites[here] / "_static" / "logo.svg").stat().st_size < 2000
+
+
+@pytest.mark.slow
 def test_the_sitemap_is_there_with_an_address_alone(sites):
     assert sitemap_faults((sites[HERE] / "sitemap.xml").read_text(encoding="utf-8"), HERE) == []
     robots = (sites[HERE] / "robots.txt").read_text(encoding="utf-8")
