@@ -6,13 +6,14 @@ BIN := .venv/bin
 EXTRAS_book := book
 EXTRAS_lab := book,lab,torch
 EXTRAS_test := book,oracles,test,torch
+EXTRAS_browser := book,browser,test
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow lab serve execute lint format bench clean
+.PHONY: help book test test-slow test-browser lab serve notebooks pdf download execute lint format bench clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-10s %s\n' "$$n" "$$t"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
 
 book: .venv/.book  ## build the book and print the page to open
 	@$(BIN)/jupyter-book build . -W -n --keep-going --quiet
@@ -26,11 +27,24 @@ test: .venv/.test  ## unit tests and doctests, then every chapter against its st
 test-slow: .venv/.test  ## the wheel in an empty folder, make's own errors, and other slow tests
 	$(BIN)/python -m pytest -q -m slow tests
 
+test-browser: book .venv/.browser  ## every page in Chromium: offline, accessible, searchable, light enough
+	$(BIN)/python -m pytest -q -m browser tests
+
 lab: .venv/.lab  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+notebooks: .venv/.book  ## the chapters as Jupyter and Colab show them best, in _build/notebooks
+	$(BIN)/python tools/notebooks.py _build/notebooks
+
+pdf: book .venv/.browser  ## the whole book as one PDF, in _build/download; needs Chromium
+	$(BIN)/python tools/pdf.py _build/html _build/download
+
+download: notebooks pdf  ## the PDF and a zip that runs offline, and the book with links to both
+	$(BIN)/python tools/offline_zip.py _build/notebooks _build/download
+	@$(MAKE) book
 
 execute: .venv/.test  ## run chapters again and store their outputs; CHAPTER=book/05_adam.ipynb for one
 	$(BIN)/python tools/execute.py $(or $(CHAPTER),$(wildcard book/*.ipynb))
@@ -53,7 +67,7 @@ clean:  ## remove everything that was built, the virtual environment too
 	rm -rf .venv _build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # One virtual environment; a stamp file per set of extras says that it is installed.
-.venv/.book .venv/.lab .venv/.test: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
+.venv/.book .venv/.lab .venv/.test .venv/.browser: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
 	@tools/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
 	@touch $@
 
