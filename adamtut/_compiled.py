@@ -18,6 +18,8 @@ with warnings.catch_warnings():
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.split_module import split_module
 
+from adamtut.progress import late_line
+
 aten = torch.ops.aten
 
 
@@ -37,6 +39,7 @@ def can_compile():
     return True
 
 
+@late_line("compile=True: compiling the optimizer's step, which can take half a minute …")
 def compiled(function, inputs):
     """Trace `function` of tensors like `inputs` once, and compile its graph in two parts.
 

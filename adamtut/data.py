@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from adamtut import progress
+
 Pair = tuple[NDArray, NDArray]
 Folder = str | os.PathLike | None
 
@@ -102,7 +104,7 @@ def mnist(split: str = "train", folder: Folder = None) -> Pair:
     OSError
         The file is nowhere, and no address could deliver it; the message says what to do.
     ImportError
-        A download is needed, and pooch or tqdm is missing.
+        A download is needed, and pooch is missing.
 
     Examples
     --------
@@ -146,15 +148,21 @@ def _fetch(name, folder):
     for place in (folder, os.environ.get("ADAMTUT_DATA")):
         if place and (path := Path(place).expanduser() / name).is_file():
             return path
-    return _cached(name)
-
-
-def _cached(name):
     pooch = _import("pooch", "pooch")
-    _import("tqdm", "tqdm")
+    logger = pooch.get_logger()
+    was_disabled = logger.disabled
+    logger.disabled = was_disabled or not progress.visible()  # it says what is downloaded
+    try:
+        return _cached(name, pooch)
+    finally:
+        logger.disabled = was_disabled
+
+
+def _cached(name, pooch):
+    with_bar = progress.visible() and progress.tqdm_class() is not None
 
     def download(url, path, _):
-        pooch.HTTPDownloader(progressbar=True)(url, path, None)
+        pooch.HTTPDownloader(progressbar=with_bar)(url, path, None)
         _read(path, name)  # while it has its temporary name: a wrong file never enters the cache
 
     urls, failures = [address + name for address in _FILES[name][0]], ""

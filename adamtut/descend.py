@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adamtut.checks import check_hyper, check_range
+from adamtut.progress import late_bar
 from adamtut.registry import describe
 
 Rule = Callable[..., tuple]
@@ -42,6 +43,8 @@ def descend(
     Returns
     -------
     ndarray of shape (steps + 1, *x.shape)
+        After five seconds a progress bar appears on a terminal and in a notebook, with tqdm
+        installed; the environment variable `TQDM_DISABLE=1` turns it off.
 
     Raises
     ------
@@ -58,7 +61,10 @@ def descend(
     """
     if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 0:
         raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
-    return np.stack(list(itertools.islice(iterate(rule, grad, x, lr, **settings), steps + 1)))
+    points = iterate(rule, grad, x, lr, **settings)
+    start = next(points)
+    steps_taken = late_bar(itertools.islice(points, steps), total=steps, unit="step", leave=False)
+    return np.stack([start, *steps_taken])
 
 
 def iterate(

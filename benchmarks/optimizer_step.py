@@ -25,6 +25,7 @@ from torch._inductor.codecache import CppCodeCache
 
 from adamtut import optim, rules
 from adamtut.experiments import runner
+from adamtut.progress import bar
 
 SIZES = [10, 1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 MANY, TINY = (200, 2_500), (200, 1)  # tensors, elements in each
@@ -150,15 +151,16 @@ def measure(threads, sizes, rounds, device, quick):
     torch.set_num_threads(threads)
     gc.disable()  # as timeit does
     runs = []
-    for tensors, size in [*((1, size) for size in sizes), MANY, TINY]:
-        engines = adam_engines(tensors, size, device, compiled=tensors == 1 or not quick)
-        setting = dict(zip(SETTING, ("Adam", threads, tensors, size), strict=True))
+    adam = [("Adam", threads, *shape) for shape in [*((1, size) for size in sizes), MANY, TINY]]
+    others = [(name, threads, *TINY) for name in CLASSES[1:]]
+    for name, _, tensors, size in bar([*adam, *others], desc=threads_text(threads), unit="setting"):
+        if name == "Adam":
+            engines = adam_engines(tensors, size, device, compiled=tensors == 1 or not quick)
+        else:
+            engines = class_engines(name, tensors, size, device)
+        setting = dict(zip(SETTING, (name, threads, tensors, size), strict=True))
         runs += [setting | run for run in timed(engines, rounds, burst(tensors, size), device)]
         gc.collect()
-    for name in CLASSES[1:]:
-        engines = class_engines(name, *TINY, device)
-        setting = dict(zip(SETTING, (name, threads, *TINY), strict=True))
-        runs += [setting | run for run in timed(engines, rounds, burst(*TINY), device)]
     return runs
 
 

@@ -183,10 +183,9 @@ def test_missing_scikit_learn_names_the_extra(monkeypatch, load):
         load()
 
 
-@pytest.mark.parametrize("package", ["pooch", "tqdm"])
-def test_missing_downloader_names_the_extra(monkeypatch, package):
-    without(monkeypatch, package)
-    with pytest.raises(ImportError, match=f"{package} is missing: .*`book` extra"):
+def test_missing_downloader_names_the_extra(monkeypatch):
+    without(monkeypatch, "pooch")
+    with pytest.raises(ImportError, match=r"pooch is missing: .*`book` extra"):
         data.airfoil()
 
 
@@ -371,7 +370,7 @@ def test_download_once_then_never_again(server, addresses, cache, capfd):
         np.testing.assert_array_equal(labels, ARRAYS[LABELS])
         assert server.asked == [f"/home/{IMAGES}", f"/home/{LABELS}"]
     assert sorted(os.listdir(cache)) == [IMAGES, LABELS]
-    assert "100%|" in capfd.readouterr().err
+    assert capfd.readouterr() == ("", "")
 
 
 def test_local_files_make_no_request(server, addresses, tmp_path):

@@ -2,25 +2,31 @@
 
 import base64
 import io
+import os
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image
-from tqdm import tqdm
+
+from adamtut.progress import bar
 
 
 def execute(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=120,
         kernel_name="python3",
         record_timing=False,  # times of day would change the file at each run
         coalesce_streams=True,  # and so would the places where a stream happened to be flushed
         resources={"metadata": {"path": path.parent}},
-    ).execute()
+    )
+    environment = {**os.environ, "TQDM_DISABLE": "1"}  # a bar would be stored
+    with client.setup_kernel(env=environment):
+        for n, cell in enumerate(bar(notebook.cells, desc=path.stem, unit="cell")):
+            client.execute_cell(cell, n, execution_count=client.code_cells_executed + 1)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
@@ -44,5 +50,5 @@ def with_palette(png: str) -> str:
 
 
 if __name__ == "__main__":
-    for name in tqdm(sys.argv[1:], unit="chapter", disable=None):
+    for name in sys.argv[1:]:
         execute(Path(name))

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
+from adamtut.progress import bar
 
 Measure = Callable[..., dict[str, Any]]
 
@@ -66,7 +66,7 @@ def run(
     todo = [setting | {"seed": seed} for setting in settings for seed in range(options.seeds)]
     versions = {"adamtut": version("adamtut")} | {lib: version(lib) for lib in libraries}
     done = _read(partial, {"device": options.device, "data": options.data, "versions": versions})
-    for setting in tqdm(todo, desc=name, unit="run", disable=None):
+    for setting in bar(todo, desc=name, unit="run"):
         key = json.dumps(setting, sort_keys=True)
         if key not in done:
             done[key] = measure(**setting, device=options.device, data=options.data)
