@@ -1,0 +1,828 @@
+"""tools/notebooks.py and tools/offline_zip.py: the runner's copies read well and run alone."""
+
+import ast
+import copy
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import notebook_setup
+import notebooks
+import offline_zip
+import pytest
+import yaml
+from address import SETTING, Address
+from docutils.nodes import make_id
+from sphinx.util.nodes import _make_id as sphinx_id
+
+import adamtut
+
+ROOT = Path(__file__).parents[1]
+HERE = Address("ada", "book")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+BOOK = notebooks.read_book()
+CHAPTERS = {
+    f"{name}.ipynb": nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
+    for name in BOOK.chapters
+}
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+ADDRESSES = {"online": HERE, "no-address": None}
+
+
+def stamp(notebook, name="01_gradient_descent.ipynb", address=HERE, **changes):
+    arguments = {"commit": COMMIT, "version": "1.2.3", "book": BOOK} | changes
+    return notebooks.runner_copy(notebook, name=name, address=address, **arguments)
+
+
+COPIES = {
+    (where, name): stamp(chapter, name, address)
+    for where, address in ADDRESSES.items()
+    for name, chapter in CHAPTERS.items()
+}
+every_copy = pytest.mark.parametrize(("where", "name"), COPIES, ids="-".join)
+
+
+# What a copy must not have. A checker returns complaints.
+
+
+def markdown(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def without_code(text):
+    text = re.sub(r"^( *)(```+).*?^\1\2 *$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"(?<![}`])(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
+
+
+MYST = {
+    "label": r"^\([^()\s]+\)=",
+    "directive": r"^ *(?:`{3,}|~{3,})\{|^ *:{3,}",
+    "option": r"^ *:[\w-]+:",
+    "role": r"\{[a-z][\w:-]*\}`",
+    "equation label": r"\$\$ *\([\w-]+\)",
+    "frame": r"<iframe|frame stays empty|_static/ravine\.html(?!\?)",
+}
+
+
+def myst_faults(text):
+    # The first pattern for code would take a directive for code, so directives are sought before.
+    found = {"directive": re.findall(MYST["directive"], text, re.MULTILINE)}
+    text = without_code(text)
+    for kind, pattern in MYST.items():
+        found[kind] = found.get(kind, []) + re.findall(pattern, text, re.MULTILINE)
+    return [kind for kind, matches in found.items() if matches]
+
+
+LINK = re.compile(r"!?\[([^]]*)\]\(([^)\s]+)\)")
+
+
+def anchors(page):
+    """The anchors of a page that the book's sources name, by the rules of docutils and Sphinx."""
+    text = notebooks.text_of(ROOT / page)
+    labels = re.findall(r"^\(([^()\s]+)\)=$|^ *:label: *(\S+)$", text, re.MULTILINE)
+    found = {make_id(a or b) for a, b in labels}
+    if page.endswith("glossary"):
+        terms = re.search(r"^````\{glossary\}\n(.*?)^````$", text, re.MULTILINE | re.DOTALL)[1]
+        found |= {sphinx_id(f"term-{t}") for t in re.findall(r"^\S.*$", terms, re.MULTILINE)}
+    return found
+
+
+ANCHORS = {
+    f"book/{path.stem}.html": anchors(f"book/{path.stem}")
+    for path in [*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
+}
+HOSTS = ("github", "colab.research", "mybinder")
+
+
+def link_faults(text, address):
+    faults = []
+    for words, target in LINK.findall(text):
+        if not words.strip():
+            faults.append(f"{target} has no words")
+        if address and target.startswith(address.site()):
+            page, _, anchor = target.removeprefix(address.site()).partition("#")
+            if (ROOT / "book" / page.partition("?")[0]).is_file():
+                continue  # a static file
+            if page not in ANCHORS or (anchor and anchor not in ANCHORS[page]):
+                faults.append(f"{target} is not there")
+        elif address and target.startswith(address.repository):
+            continue
+        elif re.match(r"https?://", target):
+            if any(host in target for host in HOSTS):
+                faults.append(f"{target} is not ours")
+        elif address or target not in CHAPTERS:
+            faults.append(f"{target} is not beside the copy")
+    return faults
+
+
+def word_faults(text):
+    """Raw labels, keys of the bibliography, and brackets of a reference in what is read."""
+    text = re.sub(r"\]\([^)\s]+\)", "]", without_code(text))
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]+\$", "", text, flags=re.DOTALL)
+    names = [*BOOK.labels, *(key for key in BOOK.works if re.search(r"\d|-", key))]
+    return [name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
+
+
+FOLDING = {"jupyter", "cellView"}
+
+
+def code_faults(chapter, copied):
+    before = [cell for cell in chapter.cells if cell.cell_type == "code"]
+    after = [cell for cell in copied.cells if cell.cell_type == "code"]
+    if len(before) != len(after):
+        return [f"{len(before)} code cells became {len(after)}"]
+    faults = []
+    for number, (old, new) in enumerate(zip(before, after, strict=True)):
+        if number == 0:
+            if not new.source.endswith(f"\n\n{notebook_setup.rest(old.source)}"):
+                faults.append("the imports changed")
+        elif old.source != new.source:
+            faults.append(f"code cell {number} changed")
+        if old.outputs != new.outputs or old.execution_count != new.execution_count:
+            faults.append(f"the outputs of code cell {number} changed")
+        kept = [{k: v for k, v in c.metadata.items() if k not in FOLDING} for c in (old, new)]
+        if old.id != new.id or kept[0] != kept[1]:
+            faults.append(f"code cell {number} has another name or other tags")
+    return faults
+
+
+@every_copy
+def test_no_copy_has_myst(where, name):
+    assert myst_faults(markdown(COPIES[where, name])) == []
+
+
+@every_copy
+def test_every_link_of_a_copy_leads_somewhere(where, name):
+    assert link_faults(markdown(COPIES[where, name]), ADDRESSES[where]) == []
+
+
+@every_copy
+def test_cross_references_are_words(where, name):
+    assert word_faults(markdown(COPIES[where, name])) == []
+
+
+@every_copy
+def test_code_cells_are_the_chapters(where, name):
+    assert code_faults(CHAPTERS[name], COPIES[where, name]) == []
+
+
+@every_copy
+def test_a_copy_is_a_valid_notebook(where, name):
+    notebook = COPIES[where, name]
+    nbformat.validate(notebook)
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert all(cell.source.strip() for cell in notebook.cells)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_no_text_is_lost(name):
+    """Every word of a chapter that is no markup stands in its copy, in the same order."""
+    text = markdown(CHAPTERS[name])
+    text = re.sub(r"^\([^()\s]+\)=$|^:[\w-]+:.*$|<iframe.*?</iframe>", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\(In Jupyter the frame.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *[`:]{3,}(\{[\w:-]+\})?( ex-[\w-]+)?", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\{cite:[pt]\}`[^`]+`", "", text)
+    text = re.sub(r"\{\w+\}`([^`<]+?)(\s*<[^`]+>)?`", r"\1", text)
+    text = LINK.sub(r"\1", text)
+    expected = re.findall(r"\w+", text)
+    found = iter(re.findall(r"\w+", LINK.sub(r"\1", markdown(COPIES["no-address", name]))))
+    assert len(expected) > 500
+    assert [word for word in expected if word not in found] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("label", "(s1-here)=\nText."),
+        ("directive", "```{exercise} One\nText.\n```"),
+        ("directive", "````{solution-end}\n````"),
+        ("directive", ":::{prf:proof}\nText.\n:::"),
+        ("option", "Text.\n:label: ex-one"),
+        ("role", "See {ref}`there <s1-here>`."),
+        ("role", "As {cite:t}`kingma2015` says."),
+        ("equation label", "$$x$$ (eq-one)"),
+        ("frame", '<iframe src="../_static/ravine.html"></iframe>'),
+        ("frame", "(In Jupyter the frame stays empty: open it.)"),
+    ],
+)
+def test_myst_is_noticed(kind, text):
+    assert kind in myst_faults(f"Before.\n\n{text}\n\nAfter.")
+
+
+def test_code_about_myst_is_no_myst():
+    assert myst_faults("Write `{ref}` and ``{ref}`x` ``.\n\n```md\n(a)=\n{ref}`x`\n```\n") == []
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        (HERE, "https://ada.github.io/book/book/no_such_page.html"),
+        (HERE, "https://ada.github.io/book/book/05_adam.html#no-such-anchor"),
+        (HERE, "https://ada.github.io/book/book/glossary.html#term-hessian"),
+        (HERE, "https://ada.github.io/book/_static/no_such.html"),
+        (HERE, "05_adam.ipynb"),  # Colab would not find it
+        (HERE, "notation.md"),
+        (None, "notation.md"),
+        (None, "09_nowhere.ipynb"),
+        (None, "../_static/ravine.html"),
+        (None, "https://ada.github.io/book/book/05_adam.html"),
+        (None, "https://github.com/ada/book"),
+    ],
+)
+def test_a_bad_link_is_noticed(address, target):
+    assert len(link_faults(f"See [there]({target}).", address)) == 1
+
+
+def test_raw_labels_and_keys_are_noticed():
+    assert word_faults("See s2-gd and kingma2015.") == ["s2-gd", "kingma2015"]
+    assert word_faults("See [shown](x.html#s2-gd), `s2-gd`, $s2-gd$.") == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "plant"),
+    [
+        ("became", lambda cells: cells.pop(3)),
+        ("changed", lambda cells: cells[3].update(source="pass")),
+        ("changed", lambda cells: cells.insert(5, cells.pop(3))),
+        ("outputs", lambda cells: cells[3].update(outputs=[])),
+        ("imports", lambda cells: cells[1].update(source=cells[1].source + "\nx = 1")),
+        ("imports", lambda cells: cells[1].update(source=cells[1].source.partition("plt")[0])),
+        ("tags", lambda cells: cells[3].metadata.update(tags=["skip"])),
+    ],
+)
+def test_a_changed_code_cell_is_noticed(fault, plant):
+    name = "01_gradient_descent.ipynb"
+    changed = copy.deepcopy(COPIES["online", name])
+    assert [cell.cell_type for cell in changed.cells[1:6:2]] == ["code"] * 3
+    plant(changed.cells)
+    assert any(fault in complaint for complaint in code_faults(CHAPTERS[name], changed))
+
+
+# The words.
+
+SITE = "https://ada.github.io/book/book"
+
+
+@pytest.mark.parametrize(
+    ("source", "online", "alone"),
+    [
+        (
+            "{ref}`shown <s2-gd>`",
+            f"[shown]({SITE}/01_gradient_descent.html#s2-gd)",
+            "[shown](01_gradient_descent.ipynb)",
+        ),
+        ("{ref}`shown <s3-damp>`", f"[shown]({SITE}/03_momentum.html#s3-damp)", "shown"),
+        ("{doc}`Adam <05_adam>`", f"[Adam]({SITE}/05_adam.html)", "[Adam](05_adam.ipynb)"),
+        ("[the page](notation.md)", f"[the page]({SITE}/notation.html)", "the page"),
+        ("{term}`Momentum`", f"[Momentum]({SITE}/glossary.html#term-momentum)", "Momentum"),
+        ("{term}`nats <nat>`", f"[nats]({SITE}/glossary.html#term-nat)", "nats"),
+        ("{term}`hessian`", f"[hessian]({SITE}/glossary.html#term-Hessian)", "hessian"),
+        (
+            "{cite:t}`kingma2015`",
+            f"[Kingma & Ba (2015)]({SITE}/bibliography.html)",
+            "Kingma & Ba (2015)",
+        ),
+        (
+            "{cite:t}`lee2016`",
+            f"[Lee et al. (2016)]({SITE}/bibliography.html)",
+            "Lee et al. (2016)",
+        ),
+        (
+            "{cite:p}`duchi2011,tieleman2012`",
+            f"([Duchi et al. 2011; Tieleman & Hinton 2012]({SITE}/bibliography.html))",
+            "(Duchi et al. 2011; Tieleman & Hinton 2012)",
+        ),
+        (
+            "{cite:p}`keras`",
+            f"([Chollet et al. 2015]({SITE}/bibliography.html))",
+            "(Chollet et al. 2015)",
+        ),
+        ("`{ref}` and `` {ref}`s2-gd` ``", *["`{ref}` and `` {ref}`s2-gd` ``"] * 2),
+        (
+            r"$\{term\}$ \$5 {term}`nat`",
+            rf"$\{{term\}}$ \$5 [nat]({SITE}/glossary.html#term-nat)",
+            r"$\{term\}$ \$5 nat",
+        ),
+        ("[a](https://example.org/x.md)", *["[a](https://example.org/x.md)"] * 2),
+        ("```md\n{ref}`x <s2-gd>`\n```", *["```md\n{ref}`x <s2-gd>`\n```"] * 2),
+        (
+            "| {term}`nat` | b |\n|---|---|\n| {term}`nat` | d |",
+            None,
+            "| nat | b |\n|---|---|\n| nat | d |",
+        ),
+        ("(s1-x)=\n(s1-y)=\n## Head\n\nText.", *["## Head\n\nText."] * 2),
+    ],
+)
+def test_text_becomes_plain(source, online, alone):
+    if online:
+        assert notebooks.plain_markdown(source, notebooks.Place("x", HERE, BOOK)) == online
+    assert notebooks.plain_markdown(source, notebooks.Place("03_momentum", None, BOOK)) == alone
+
+
+def test_directives_become_plain():
+    source = """\
+:::{prf:theorem} A bound on {term}`momentum`
+:label: thm-x
+:nonumber:
+
+Let $x$ be
+
+$$\\begin{aligned}
+x &= 1
+\\end{aligned}$$
+:::
+
+:::{prf:proof}
+Easy.
+:::
+
+````{exercise} ★ Try
+:label: ex-x
+Run it.
+
+```python
+x = "{ref}`x`"
+```
+````"""
+    expected = """\
+<blockquote>
+
+**Theorem. A bound on momentum**
+
+Let $x$ be
+
+$$\\begin{aligned}
+x &= 1
+\\end{aligned}$$
+
+</blockquote>
+
+**Proof.** Easy. ∎
+
+### Exercise ★ Try
+
+Run it.
+
+```python
+x = "{ref}`x`"
+```"""
+    assert notebooks.plain_markdown(source, notebooks.Place("x", None, BOOK)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("{ref}`s2-gd`", "{ref}`s2-gd`"),
+        ("{eq}`eq-one`", "{eq}`eq-one`"),
+        ("{ref}`shown <s9-typo>`", "'s9-typo' is no label"),
+        ("{term}`hiccup`", "'hiccup' is no entry of the glossary"),
+        ("{cite:t}`nobody1900`", "'nobody1900' is no entry of the bibliography"),
+        ("![a](picture.png)", "picture.png"),
+        ("[a](../_static/x.html)", "../_static/x.html"),
+        ("```{note}\nText.\n```", "{note}"),
+        ("- a\n\n  ```{exercise} One\n  Text.\n  ```", "{exercise} One stands in a list"),
+        ('<iframe src="https://example.org"></iframe>', "example.org"),
+    ],
+)
+def test_what_has_no_plain_form_is_refused_by_name(source, named):
+    with pytest.raises(ValueError, match=re.escape(named)):
+        notebooks.plain_markdown(source, notebooks.Place("x", HERE, BOOK))
+
+
+def test_anchors_of_terms_are_those_of_sphinx():
+    assert len(BOOK.terms) > 40
+    for term in BOOK.terms.values():
+        assert notebooks.term_id(term) == sphinx_id(f"term-{term}")
+
+
+def test_markdown_is_read_as_the_book_reads_it():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert set(config["parse"]["myst_enable_extensions"]) == notebooks.EXTENSIONS
+    assert config["title"] == notebooks.TITLE
+
+
+def cells(*sources):
+    """A chapter; a source that begins with `code:` is a code cell."""
+    made = []
+    for source in ["# 1. Title\n\nText.", "code:" + OPENING, *sources]:
+        if source.startswith("code:"):
+            cell = nbformat.v4.new_code_cell(source.removeprefix("code:"))
+            cell.metadata["jupyter"] = {"source_hidden": True}
+        else:
+            cell = nbformat.v4.new_markdown_cell(source)
+        made.append(cell)
+    return nbformat.v4.new_notebook(cells=made)
+
+
+OPENING = """\
+from importlib.util import find_spec
+
+if find_spec("adamtut") is None:
+    print("missing")
+
+import numpy as np\
+"""
+EXERCISE = "```{exercise} ★ One\n:label: ex-1\nTry.\n```"
+START, END = "````{solution-start} ex-1\n:class: dropdown\n````", "````{solution-end}\n````"
+
+
+def test_solutions_are_folded():
+    chapter = cells(
+        f"{EXERCISE}\n\n{START}",
+        "code:first",
+        f"So $x$.\n\n{END}\n\n{EXERCISE}\n\n{START}",
+        "code:second",
+        END,
+        f"{EXERCISE}\n\n{START}\n\nBecause.",
+        "code:third",
+        f"{END}\n\n## After",
+        "code:fourth",
+    )
+    copied = stamp(chapter).cells[2:]
+    below = "*The solution is the folded cell below.*"
+
+    def folded(summary, text):
+        return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+    assert [cell.source for cell in copied] == [
+        f"### Exercise ★ One\n\nTry.\n\n{below}",
+        "first",
+        f"{folded('More on the solution', 'So $x$.')}\n\n### Exercise ★ One\n\nTry.\n\n{below}",
+        "second",
+        f"### Exercise ★ One\n\nTry.\n\n{folded('Solution', 'Because.')}",
+        "third",
+        "## After",
+        "fourth",
+    ]
+    hidden = [c.metadata["jupyter"].get("outputs_hidden") for c in copied if c.cell_type == "code"]
+    assert hidden == [True, True, True, None]
+    assert all(c.metadata["cellView"] == "form" for c in copied if c.cell_type == "code")
+
+
+def test_a_figure_has_its_caption_below():
+    chapter = cells("code:draw()", "Text.")
+    chapter.cells[2].metadata["mystnb"] = {"figure": {"caption": "A {term}`ravine`.", "name": "f"}}
+    *_, figure, caption, text = stamp(chapter, address=None).cells
+    assert (figure.source, caption.source) == ("draw()", "**Figure.** A ravine.")
+    assert caption.id == f"{figure.id}-caption" and text.source == "Text."
+
+
+@pytest.mark.parametrize("where", ADDRESSES)
+def test_the_title_says_where_a_copy_is_from(where):
+    copied = stamp(cells(), address=ADDRESSES[where])
+    heading, line, text = copied.cells[0].source.split("\n\n")
+    assert (heading, text) == ("# 1. Title", "Text.")
+    assert "adamtut 1.2.3" in line
+    page = "https://ada.github.io/book/book/01_gradient_descent.html"
+    assert (f"]({page})" in line) == (where == "online")
+    assert ("online" in line) == (where == "online")
+
+
+def test_the_interactive_picture_is_a_link():
+    texts = {where: markdown(COPIES[where, "03_momentum.ipynb"]) for where in ADDRESSES}
+    page = "https://ada.github.io/book/_static/ravine.html?rule=momentum"
+    assert f"[Open the interactive picture]({page})" in texts["online"]
+    assert "A notebook cannot show the interactive picture" in texts["no-address"]
+
+
+def test_a_chapter_stays_as_it_is():
+    chapter = copy.deepcopy(CHAPTERS["05_adam.ipynb"])
+    stamp(chapter)
+    assert chapter == CHAPTERS["05_adam.ipynb"]
+
+
+# The setup cell.
+
+
+def setup_cell(**changes):
+    return stamp(cells(), **changes).cells[1].source
+
+
+def test_the_setup_cell_installs_the_commit():
+    archive = f'"adamtut @ https://github.com/ada/book/archive/{COMMIT}.zip"'
+    assert f'install_adamtut("1.2.3", {archive})' in setup_cell()
+    assert 'install_adamtut("1.2.3", None)' in setup_cell(address=None)
+    assert 'install_adamtut("1.2.3", "./x.whl")' in setup_cell(source="./x.whl")
+    assert setup_cell().endswith("\n\nimport numpy as np")
+    ast.parse(setup_cell())  # no magic
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import numpy as np",
+        "from importlib.util import find_spec\n\nimport numpy as np",
+        OPENING.replace('"adamtut"', '"numpy"'),
+        OPENING.replace("import find_spec", "import find_spec, module_from_spec"),
+    ],
+)
+def test_another_opening_is_refused(cell):
+    with pytest.raises(ValueError, match="first code cell must begin"):
+        notebook_setup.rest(cell)
+
+
+class Machine:
+    """What a setup cell finds; `run` runs it and returns what pip was given, or None."""
+
+    def __init__(self, monkeypatch, folder):
+        self.found, self.version, self.code, self.after = None, None, 0, "site-packages"
+        self.folder, self.lacks = folder, []
+        self.asked = None
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(importlib.util, "find_spec", self.find_spec)
+        monkeypatch.setattr(importlib.metadata, "distributions", self.distributions)
+        monkeypatch.setattr(subprocess, "run", self.pip)
+
+    def have(self, place, version):
+        self.found, self.version = place, version
+
+    def find_spec(self, name):
+        if name != "adamtut":
+            return None if name in self.lacks else SimpleNamespace(origin=name)
+        if self.found is None:
+            return None
+        if self.found == "namespace":
+            return SimpleNamespace(origin=None)
+        return SimpleNamespace(origin=str(self.folder / self.found / "adamtut" / "__init__.py"))
+
+    def distributions(self, name):
+        assert name == "adamtut"
+        return [SimpleNamespace(version=self.version)] if self.version else []
+
+    def pip(self, command, **_):
+        assert command[:4] == [sys.executable, "-m", "pip", "install"]
+        assert "--no-deps" in command
+        self.asked, self.found = command[-1], self.after
+        return SimpleNamespace(returncode=self.code, stdout="", stderr="no such host")
+
+    def run(self, source="adamtut @ there"):
+        opening = setup_cell(source=source, address=None).replace("import numpy as np", "")
+        exec(compile(opening, "setup", "exec"), {"__name__": "__main__"})
+        return self.asked
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    return Machine(monkeypatch, tmp_path)
+
+
+def test_setup_installs_what_is_missing(machine, capsys):
+    assert machine.run() == "adamtut @ there"
+    assert capsys.readouterr().out == ""
+
+
+def test_setup_leaves_the_same_version(machine):
+    machine.have("site-packages", "1.2.3")
+    assert machine.run() is None
+
+
+def test_setup_replaces_another_version(machine):
+    machine.have("site-packages", "1.2.2")
+    assert machine.run() == "adamtut @ there"
+
+
+def test_setup_leaves_a_checkout_of_any_version(machine, tmp_path):
+    machine.have("checkout", "0.9.0")
+    (tmp_path / "checkout").mkdir()
+    (tmp_path / "checkout" / "pyproject.toml").touch()
+    assert machine.run() is None
+
+
+def test_setup_sees_through_a_folder_of_the_same_name(machine):
+    """A clone beside the notebook can be imported, as a package with nothing in it."""
+    machine.have("namespace", "1.2.3")
+    assert machine.run() == "adamtut @ there"
+
+
+def test_setup_sees_through_remains_of_an_installation(machine):
+    machine.have(None, "1.2.3")
+    assert machine.run() == "adamtut @ there"
+
+
+def test_setup_prefers_the_wheel_beside_the_notebook(machine, tmp_path):
+    (tmp_path / "adamtut-1.2.2-py3-none-any.whl").touch()
+    assert machine.run() == "adamtut @ there"
+    wheel = tmp_path / "adamtut-1.2.3-py3-none-any.whl"
+    wheel.touch()
+    machine.have(None, None)
+    assert machine.run() == str(wheel)
+
+
+def test_setup_says_what_to_do_where_there_is_no_source(machine, capsys):
+    assert machine.run(source=None) is None
+    assert "adamtut 1.2.3 is missing. In a clone" in capsys.readouterr().out
+
+
+def test_setup_shows_what_pip_says(machine):
+    machine.code = 1
+    with pytest.raises(RuntimeError, match="could not install adamtut @ there\nno such host"):
+        machine.run()
+
+
+def test_setup_asks_for_a_new_kernel_where_the_old_cannot_import(machine):
+    machine.after = None
+    with pytest.raises(RuntimeError, match="Restart the kernel"):
+        machine.run()
+
+
+def test_setup_names_missing_packages(machine, capsys):
+    machine.have("site-packages", "1.2.3")
+    machine.lacks = ["sklearn", "torch"]
+    machine.run()
+    line = "The chapters need more packages: pip install scikit-learn torch\n"
+    assert capsys.readouterr().out == line
+
+
+# The folder.
+
+
+def folder(address, **changes):
+    arguments = {"commit": COMMIT, "version": "1.2.3", "pyproject": PYPROJECT, "book": BOOK}
+    return notebooks.folder(CHAPTERS, address=address, **arguments | changes)
+
+
+def imported(source):
+    """The top names of what a source imports at any place."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_requirements_are_what_is_imported():
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "adamtut").rglob("*.py")]
+    for chapter in CHAPTERS.values():
+        sources += [cell.source for cell in chapter.cells if cell.cell_type == "code"]
+    names = set().union(*map(imported, sources)) - set(sys.stdlib_module_names) - {"adamtut"}
+    names -= {"IPython", "matplotlib_inline", "jax"}  # part of Jupyter; only for whoever has it
+    needed = {name.replace("scikit-", "sk") for name in notebook_setup.NEEDED}
+    assert names - needed == set()
+    # scikit-learn brings scipy, and a chapter may use it; adamtut.data loads pooch by its name.
+    assert needed - names <= {"scipy", "pooch"}
+    *_, torch, tqdm = folder(HERE)["requirements.txt"].splitlines()
+    assert torch in PYPROJECT["project"]["optional-dependencies"]["torch"]
+    assert tqdm in PYPROJECT["project"]["optional-dependencies"]["book"]
+
+
+@pytest.mark.parametrize("where", ADDRESSES)
+def test_the_folder(where):
+    address = ADDRESSES[where]
+    files = folder(address)
+    assert set(files) == {*CHAPTERS, "README.md", "requirements.txt", "runtime.txt"}
+    front = files["README.md"]
+    for name in CHAPTERS:
+        assert f"]({name})" in front
+        assert (HERE.colab(name) in front) == (address is not None)
+        assert (HERE.binder(name) in front) == (address is not None)
+    assert "http" in front or address is None
+    assert ("http" in front) == (address is not None)
+    for name in CHAPTERS:
+        assert json.loads(files[name])["nbformat"] == 4
+        assert files[name].endswith("}\n") and not files[name].endswith("\n\n")
+
+
+def test_the_copies_follow_from_their_arguments():
+    assert folder(HERE) == folder(HERE)
+    changed = folder(HERE, version="1.2.4")
+    assert all(changed[name] != text for name, text in folder(HERE).items() if name in CHAPTERS)
+
+
+def content(path):
+    return {file.name: file.read_bytes() for file in path.iterdir()}
+
+
+def test_the_command_writes_the_same_bytes_twice(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(SETTING, "ada/book")
+    monkeypatch.setattr(notebooks, "head_commit", lambda address: COMMIT)
+    notebooks.main(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "00_gone.ipynb").touch()
+    notebooks.main(tmp_path / "b")
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    assert set(CHAPTERS) <= set(content(tmp_path / "a"))
+    written = nbformat.read(tmp_path / "a" / "05_adam.ipynb", as_version=4)
+    same = stamp(CHAPTERS["05_adam.ipynb"], "05_adam", version=adamtut.__version__)
+    assert written == same
+    assert "address: https://github.com/ada/book" in capsys.readouterr().out
+
+
+def test_an_address_needs_a_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert notebooks.head_commit(None) == ""
+    with pytest.raises(SystemExit, match=f"{SETTING} is set, .* git names none"):
+        notebooks.head_commit(HERE)
+
+
+# The zip.
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder of copies, and a file that stands for the wheel."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for name, text in folder(None).items():
+        (copies / name).write_text(text, encoding="utf-8")
+    wheel = tmp_path / "adamtut-1.2.3-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    return copies, wheel
+
+
+def test_the_zip_holds_the_same_notebooks_and_the_wheel(small, tmp_path):
+    copies, wheel = small
+    path = offline_zip.write_zip(copies, wheel, tmp_path / "out")
+    with zipfile.ZipFile(path) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    prefix = "adamtut-notebooks/"
+    for name in (*CHAPTERS, "requirements.txt"):
+        assert held.pop(prefix + name) == (copies / name).read_bytes()
+    assert held.pop(prefix + wheel.name) == b"wheel"
+    front = held.pop(f"{prefix}README.txt").decode()
+    assert held == {}
+    assert "pip install -r requirements.txt jupyterlab" in front
+    assert wheel.name in front and "http" not in front
+
+
+def test_the_zip_has_the_same_bytes_twice(small, tmp_path):
+    first = offline_zip.write_zip(*small, tmp_path / "out").read_bytes()
+    os.utime(small[1], (0, 0))
+    assert offline_zip.write_zip(*small, tmp_path / "out").read_bytes() == first
+
+
+def test_a_folder_without_notebooks_makes_no_zip(tmp_path):
+    with pytest.raises(SystemExit, match=r"expected notebooks in .*make notebooks"):
+        offline_zip.write_zip(tmp_path, tmp_path / "x.whl", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+# Slow: a chapter from the unpacked zip, in a bare folder, without a network.
+
+RUN = """
+import sys, nbclient, nbformat
+notebook = nbformat.read(sys.argv[1], as_version=4)
+notebook.cells.append(nbformat.v4.new_code_cell("import adamtut, numpy; adamtut.__file__"))
+nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+print(notebook.cells[-1].outputs[0]["data"]["text/plain"])
+"""
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """The Python of a new environment that has all that this one has, but not adamtut."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(subprocess.check_output([python, "-c", ask], text=True).strip())
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if "adamtut" not in entry.name and not (site / entry.name).exists():
+            (site / entry.name).symlink_to(entry)
+    return python
+
+
+def run_chapter(python, folder, name, home):
+    dropped = ("PYTHONPATH", "PIP_", "JUPYTER", "ADAMTUT")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        environment[proxy] = "http://127.0.0.1:9"
+    environment |= {"PIP_NO_INDEX": "1", "HOME": str(home), "JUPYTER_PREFER_ENV_PATH": "1"}
+    command = [python, "-c", RUN, name]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_a_chapter_of_the_zip_runs_without_a_network(bare, tmp_path):
+    copies, out, home = tmp_path / "copies", tmp_path / "out", tmp_path / "home"
+    copies.mkdir()
+    home.mkdir()
+    for name, text in folder(None, version=adamtut.__version__).items():
+        (copies / name).write_text(text, encoding="utf-8")
+    offline_zip.main(copies, out)
+    shutil.unpack_archive(out / "adamtut-notebooks.zip", out)
+    unpacked = out / "adamtut-notebooks"
+
+    (wheel,) = unpacked.glob("*.whl")
+    elsewhere = wheel.rename(out / wheel.name)
+    done = run_chapter(bare, unpacked, "05_adam.ipynb", home)
+    assert done.returncode != 0
+    assert "No module named 'adamtut'" in done.stderr
+
+    elsewhere.rename(wheel)
+    done = run_chapter(bare, unpacked, "05_adam.ipynb", home)
+    assert done.returncode == 0, done.stderr
+    assert str(bare.parents[1]) in done.stdout, "the wheel's adamtut, not the checkout's"

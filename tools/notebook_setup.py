@@ -1,0 +1,83 @@
+"""The setup cell of a runner's copy: it installs the version of adamtut that belongs to it."""
+
+import ast
+import json
+from string import Template
+
+# What `adamtut` and the chapters import, by the names that pip knows.
+NEEDED = ["matplotlib", "numpy", "pooch", "scikit-learn", "scipy", "torch", "tqdm"]
+
+# Runners read this.
+SETUP = Template('''\
+import importlib
+import subprocess
+import sys
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def adamtut_is_here(version):
+    """Whether this version is installed. A checkout that is in use stays as it is."""
+    spec = find_spec("adamtut")
+    if spec is None or spec.origin is None:
+        return False
+    if (Path(spec.origin).parents[1] / "pyproject.toml").exists():
+        return True
+    return version in [found.version for found in metadata.distributions(name="adamtut")]
+
+
+def install_adamtut(version, source):
+    """Install the wheel that lies beside this notebook, or else from the source."""
+    source = next(map(str, Path.cwd().glob(f"adamtut-{version}-*.whl")), source)
+    if source is None:
+        print(f"adamtut {version} is missing. In a clone of its repository: pip install .")
+        return
+    # --no-deps: what is there already, NumPy above all, is not replaced.
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"pip could not install {source}\\n{done.stdout}{done.stderr}")
+    importlib.invalidate_caches()
+    if find_spec("adamtut") is None:
+        raise RuntimeError("adamtut is installed. Restart the kernel and run this cell again.")
+
+
+if not adamtut_is_here($version):
+    install_adamtut($version, $source)
+
+needed = $needed
+# scikit-learn is imported as sklearn.
+missing = [name for name in needed if not find_spec(name.replace("scikit-", "sk"))]
+if missing:
+    print("The chapters need more packages: pip install", *missing)
+
+''')
+
+
+def rest(cell: str) -> str:
+    """A chapter's first code cell without its opening, which only says that adamtut is missing."""
+    expected = (
+        "the first code cell must begin with `from importlib.util import find_spec` and "
+        f'`if find_spec("adamtut") is None:`, got {cell[:80]!r}'
+    )
+    statements = ast.parse(cell).body
+    if len(statements) < 2 or not isinstance(statements[1], ast.If):
+        raise ValueError(expected)
+    first, second = ast.unparse(statements[0]), ast.unparse(statements[1].test)
+    if (first, second) != (
+        "from importlib.util import find_spec",
+        "find_spec('adamtut') is None",
+    ):
+        raise ValueError(expected)
+    return "\n".join(cell.split("\n")[statements[1].end_lineno :]).strip("\n")
+
+
+def stamped(cell: str, version: str, source: str | None) -> str:
+    """The cell with an opening that gives pip the source where the version is missing."""
+    opening = SETUP.substitute(
+        version=json.dumps(version),
+        source="None" if source is None else json.dumps(source),
+        needed=json.dumps(NEEDED),
+    )
+    return opening + rest(cell)

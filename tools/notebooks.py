@@ -1,0 +1,456 @@
+"""The runner's copies: notebooks.py FOLDER writes every chapter as Jupyter and Colab show it best.
+
+Jupyter knows no MyST: a label, a directive or a role would show there as it is typed. In a copy
+they are plain Markdown, cross references are words, with links to the online book where it has an
+address, and the setup cell installs `adamtut`. The code cells are the chapter's.
+"""
+
+import copy
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import notebook_setup
+import yaml
+from address import SETTING, Address, address
+from docutils.nodes import make_id
+from markdown_it.renderer import RendererHTML
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
+from pybtex.database import parse_file
+from pybtex.richtext import Text
+
+import adamtut
+
+ROOT = Path(__file__).parents[1]
+TITLE = "Adam, Step by Step"
+EXTENSIONS = {"colon_fence", "deflist", "dollarmath"}  # those of _config.yml
+MARKDOWN = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
+DIRECTIVE = re.compile(r"\{([\w:-]+)\} *(.*)")
+OPTIONS = re.compile(r"\A(?::[\w-]+:.*\n)*")
+INLINE = re.compile(
+    r"""\\.                                                       # an escaped character
+    | \{(?P<role>[a-z][\w:-]*)\}`(?P<content>[^`]+)`
+    | (?P<ticks>`+)(?!`) .+? (?<!`)(?P=ticks)(?!`)                # code
+    | \$\$.+?\$\$ | \$[^$]+\$                                     # formulas
+    | (?P<image>!?)\[(?P<words>[^]]*)\]\((?P<target>[^)\s]+)\)    # links
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+# The paragraph that a chapter has for those who open it in Jupyter, where the frame stays empty.
+FRAME_NOTE = "(In Jupyter the frame stays empty"
+
+
+@dataclass(frozen=True)
+class Book:
+    """What cross references lead to."""
+
+    chapters: list[str]  # the notebooks of the table of contents, without their endings
+    labels: dict[str, str]  # label → the page that has it
+    terms: dict[str, str]  # entry of the glossary in small letters → as it is written there
+    works: dict[str, tuple[str, str]]  # key of the bibliography → (authors, year or "")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a text stands and what may be linked from there."""
+
+    page: str
+    address: Address | None
+    book: Book
+
+    def link(self, words: str, page: str, anchor: str = "") -> str:
+        """The words with a link to a page: online, or else to the copy in the same folder."""
+        if self.address:
+            return f"[{words}]({self.address.site(f'book/{page}.html{anchor}')})"
+        if page in self.book.chapters and page != self.page:
+            return f"[{words}]({page}.ipynb)"
+        return words
+
+
+def read_book(root: Path = ROOT) -> Book:
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    pages = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    chapters = [Path(page).name for page in pages if (root / f"{page}.ipynb").is_file()]
+    labels = {}
+    for page in pages:
+        for label in re.findall(
+            r"^\(([^()\s]+)\)=$|^:label: (\S+)$", text_of(root / page), re.MULTILINE
+        ):
+            labels["".join(label)] = Path(page).name
+    glossary = (root / "book" / "glossary.md").read_text(encoding="utf-8")
+    (entries,) = re.findall(r"^````\{glossary\}\n(.*?)^````$", glossary, re.MULTILINE | re.DOTALL)
+    terms = {term.lower(): term for term in re.findall(r"^\S.*$", entries, re.MULTILINE)}
+    works = parse_file(str(root / "book" / "references.bib")).entries
+    return Book(chapters, labels, terms, {key: (authors(w), year(w)) for key, w in works.items()})
+
+
+def text_of(page: Path) -> str:
+    """The Markdown of a page, which is named without its ending."""
+    if (path := page.with_name(f"{page.name}.ipynb")).is_file():
+        cells = nbformat.read(path, as_version=4).cells
+        return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return page.with_name(f"{page.name}.md").read_text(encoding="utf-8")
+
+
+def authors(work) -> str:
+    """The authors as a sentence names them: Lee et al."""
+    names = [
+        str(Text.from_latex(" ".join(person.prelast_names + person.last_names)))
+        for person in work.persons["author"]
+    ]
+    if len(names) > 2 or names[-1] == "others":
+        return f"{names[0]} et al."
+    return " & ".join(names)
+
+
+def year(work) -> str:
+    return work.fields.get("year", "")
+
+
+# Text.
+
+
+def plain_role(role: str, content: str, place: Place) -> str:
+    """A cross reference as words."""
+    book = place.book
+    if role in ("cite:p", "cite:t"):
+        return citation(role, content.split(","), place)
+    match = re.fullmatch(r"(.+?)\s*<([^<>]+)>", content, re.DOTALL)
+    words, target = match.groups() if match else (content, content)
+    if role == "term":
+        term = known(book.terms, target.lower(), "entry of the glossary")
+        return place.link(words, "glossary", f"#{term_id(term)}")
+    if role == "ref" and match:
+        page = known(book.labels, target, "label")
+        return place.link(words, page, f"#{make_id(target)}")
+    if role == "doc" and match:
+        return place.link(words, target)
+    raise ValueError(
+        f"a runner's copy has no words for {{{role}}}`{content}`; write {{ref}}`words <label>`, "
+        "{doc}, {term}, {cite:t} or {cite:p}, or teach tools/notebooks.py the role"
+    )
+
+
+def known(found: dict, key: str, what: str):
+    if key not in found:
+        raise ValueError(f"{key!r} is no {what}; see whether it is misspelt")
+    return found[key]
+
+
+def term_id(term: str) -> str:
+    """The anchor that Sphinx gives an entry of the glossary; unlike docutils it keeps capitals."""
+    return re.sub(r"[^a-zA-Z0-9._]+", "-", f"term-{term}").strip("-")
+
+
+def citation(role: str, keys: list[str], place: Place) -> str:
+    cited = [known(place.book.works, key.strip(), "entry of the bibliography") for key in keys]
+    if role == "cite:t":
+        words = ", ".join(f"{who} ({when})" if when else who for who, when in cited)
+        return place.link(words, "bibliography")
+    return (
+        f"({place.link('; '.join(f'{who} {when}'.strip() for who, when in cited), 'bibliography')})"
+    )
+
+
+def plain_inline(text: str, place: Place) -> str:
+    """A paragraph, heading or row of a table without MyST; code and formulas stay as they are."""
+
+    def replace(match):
+        if match["role"]:
+            return plain_role(match["role"], match["content"], place)
+        target = match["target"]
+        if not target or re.match(r"https?://|mailto:", target):
+            return match[0]
+        page, _, end = target.partition(".")
+        if match["image"] or end not in ("md", "ipynb"):
+            raise ValueError(f"{match[0]} leads nowhere from a runner's copy; link a page instead")
+        return place.link(match["words"], page)
+
+    return INLINE.sub(replace, text)
+
+
+def plain_frame(html: str, place: Place) -> str:
+    """An embedded page as a link."""
+    page = re.search(r'src="\.\./(_static/[^"]+)"', html)
+    if not page:
+        raise ValueError(f"expected a frame of a page in book/_static, got {html!r}")
+    if place.address:
+        return f"**[Open the interactive picture]({place.address.site(page[1])})**"
+    return "*(A notebook cannot show the interactive picture. It is on the book's own page.)*"
+
+
+def plain_text(source: str, place: Place) -> str:
+    """Markdown without directives, as plain Jupyter shows it."""
+    lines = source.split("\n")
+    paragraphs = set()
+    for token in MARKDOWN.parse(source):
+        if token.type == "myst_target" or token.content.startswith(FRAME_NOTE):
+            lines[slice(*token.map)] = [None] * (token.map[1] - token.map[0])
+        elif token.type == "html_block" and "<iframe" in token.content:
+            frame = plain_frame(token.content, place)
+            lines[slice(*token.map)] = [frame, *[None] * (token.map[1] - token.map[0] - 1)]
+        elif token.type == "inline":
+            paragraphs.add(tuple(token.map))  # the cells of a table's row have the same
+    for start, end in paragraphs:
+        text = "\n".join(lines[start:end])
+        lines[start:end] = [plain_inline(text, place), *[None] * (end - start - 1)]
+    text = "\n".join(line for line in lines if line is not None)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+
+
+def parts(source: str) -> list[tuple[str, str, str]]:
+    """Markdown cut into directives and what stands between: (name, title, text), name "" there."""
+    lines, found, end = source.split("\n"), [], 0
+    for token in MARKDOWN.parse(source):
+        directive = DIRECTIVE.fullmatch(token.info) if "fence" in token.type else None
+        if directive is None:
+            continue
+        if token.level > 0:
+            raise ValueError(f"{token.info} stands in a list or a quote; move it out")
+        start, stop = token.map
+        found.append(("", "", "\n".join(lines[end:start])))
+        found.append((*directive.groups(), OPTIONS.sub("", token.content)))
+        end = stop
+    return [*found, ("", "", "\n".join(lines[end:]))]
+
+
+def plain_directive(name: str, title: str, text: str, place: Place) -> str:
+    text, title = plain_markdown(text, place), plain_inline(title, place)
+    if name in ("prf:algorithm", "prf:theorem"):
+        kind = name.removeprefix("prf:").capitalize()
+        # Not with > before each line: JupyterLab would take it into a formula of several lines.
+        return f"<blockquote>\n\n**{kind}. {title}**\n\n{text}\n\n</blockquote>"
+    if name == "prf:proof":
+        return f"**Proof.** {text} ∎"
+    if name == "exercise":
+        return f"### Exercise {title}\n\n{text}"
+    raise ValueError(f"tools/notebooks.py has no plain Markdown for {{{name}}}; give it some")
+
+
+def plain_markdown(source: str, place: Place) -> str:
+    """Markdown with directives, but for solutions, which go over several cells."""
+    plain = [
+        plain_directive(*part, place) if part[0] else plain_text(part[2], place)
+        for part in parts(source)
+    ]
+    return "\n\n".join(filter(None, plain))
+
+
+# Notebooks.
+
+
+# The summaries of a solution's first text and of what follows its first text or code.
+SOLUTION, MORE = "Solution", "More on the solution"
+
+
+def folded(text: str, summary: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def runner_copy(
+    notebook,
+    *,
+    name: str,
+    address: Address | None,
+    commit: str,
+    version: str,
+    source: str | None = None,
+    book: Book | None = None,
+):
+    """The runner's copy of a chapter, a new notebook; the chapter stays as it is.
+
+    `name` is the chapter's file, with or without `.ipynb`. `source` is what pip is given when
+    `adamtut` is missing and no wheel lies beside the notebook; unless it is given, the
+    repository's archive at the commit, or None without an address.
+    """
+    page = name.removesuffix(".ipynb")
+    place = Place(page, address, book or read_book())
+    if source is None and address:
+        source = f"adamtut @ {address.archive(commit)}"
+    stamped = copy.deepcopy(notebook)
+    stamped.metadata["colab"] = {"toc_visible": True}
+    stamped.cells = plain_cells(stamped.cells, place)
+    first = next(cell for cell in stamped.cells if cell.cell_type == "code")
+    first.source = notebook_setup.stamped(first.source, version, source)
+    heading, _, text = stamped.cells[0].source.partition("\n")
+    stamped.cells[0].source = f"{heading}\n\n{origin(place, version)}\n{text}"
+    return stamped
+
+
+def origin(place: Place, version: str) -> str:
+    """The line under the title."""
+    if place.address:
+        page = place.address.site(f"book/{place.page}.html")
+        return f"*[This chapter online]({page}), in {TITLE}. Code: adamtut {version}.*"
+    return f"*A chapter of {TITLE}. Code: adamtut {version}.*"
+
+
+def plain_cells(cells: list, place: Place) -> list:
+    """Cells without MyST, solutions folded, captions in words after their figures."""
+    plain, solution = [], ""  # the summary of the solution we are in, or ""
+    for cell, following in zip(cells, [*cells[1:], None], strict=True):
+        if cell.cell_type != "markdown":
+            if solution:
+                cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+                solution = MORE
+            if cell.metadata.get("jupyter", {}).get("source_hidden"):
+                cell.metadata["cellView"] = "form"  # Colab's word for the same
+            plain.append(cell)
+            if caption := cell.metadata.get("mystnb", {}).get("figure", {}).get("caption"):
+                plain.append(caption_cell(caption, cell.id, place))
+            continue
+        texts = []
+        for part in parts(cell.source):
+            if part[0] == "solution-start":
+                solution = SOLUTION
+            elif part[0] == "solution-end":
+                solution = ""
+            elif part[0]:
+                texts.append(plain_directive(*part, place))
+            elif text := plain_text(part[2], place):
+                if solution:
+                    text, solution = folded(text, solution), MORE
+                texts.append(text)
+        if solution == SOLUTION and following and following.cell_type == "code":
+            texts.append("*The solution is the folded cell below.*")
+        cell.source = "\n\n".join(texts)
+        if cell.source:
+            plain.append(cell)
+    return plain
+
+
+def caption_cell(caption: str, figure: str, place: Place):
+    cell = nbformat.v4.new_markdown_cell(f"**Figure.** {plain_text(caption, place)}")
+    cell.id = f"{figure}-caption"
+    return cell
+
+
+# The folder: what the branch `notebooks` and the offline zip hold.
+
+
+def readme(titles: dict[str, str], address: Address | None, version: str) -> str:
+    """The front page of the folder; `titles` has the chapters' by file name."""
+    lines = [f"# {TITLE}: the notebooks", ""]
+    if address:
+        lines.append(
+            f"Every chapter of [the online book]({address.site()}), to run and to change. They are "
+            f"written in [its repository]({address.repository})."
+        )
+    else:
+        lines.append("Every chapter of the book, to run and to change.")
+    lines.append("")
+    for name, title in titles.items():
+        line = f"- [{title}]({name})"
+        if address:
+            line += (
+                f": [Colab]({address.colab(name)}), [Binder]({address.binder(name)}), "
+                f"[page]({address.site(f'book/{Path(name).stem}.html')})"
+            )
+        lines.append(line)
+    lines += [
+        "",
+        "On your own machine, with Python 3.11 or newer, in this folder:",
+        "",
+        "```sh",
+        "pip install -r requirements.txt jupyterlab",
+        "jupyter lab",
+        "```",
+        "",
+    ]
+    if address:
+        lines.append(
+            f"The first cell of each notebook installs `adamtut` {version} if it is missing."
+        )
+    else:
+        lines.append(
+            f"They import `adamtut` {version}. In a clone of its repository, `pip install .` "
+            "installs it."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def requirements(pyproject: dict) -> str:
+    """What a chapter needs beside adamtut, in the ranges of pyproject.toml."""
+    project = pyproject["project"]
+    extras = project["optional-dependencies"]
+    ranges = project["dependencies"] + extras["book"] + extras["torch"]
+    by_name = {re.match(r"[\w-]+", line)[0]: line for line in ranges}
+    lines = [by_name[name] for name in notebook_setup.NEEDED]
+    # From the usual registry PyTorch brings gigabytes of CUDA libraries on Linux, and no chapter
+    # needs a GPU.
+    return "\n".join(["--extra-index-url https://download.pytorch.org/whl/cpu", *lines]) + "\n"
+
+
+def folder(
+    chapters: dict,
+    *,
+    address: Address | None,
+    commit: str,
+    version: str,
+    pyproject: dict,
+    book: Book,
+) -> dict[str, str]:
+    """The content of each file in the folder; `chapters` are notebooks by file name."""
+    files = {}
+    for name, notebook in chapters.items():
+        stamped = runner_copy(
+            notebook, name=name, address=address, commit=commit, version=version, book=book
+        )
+        files[name] = nbformat.writes(stamped) + "\n"
+    files["README.md"] = readme({n: title(c) for n, c in chapters.items()}, address, version)
+    files["requirements.txt"] = requirements(pyproject)
+    # Binder's own choice of Python may be older than adamtut allows.
+    files["runtime.txt"] = "python-3.11\n"
+    return files
+
+
+def title(notebook) -> str:
+    return re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)[1]
+
+
+def head_commit(address: Address | None) -> str:
+    """The commit of this checkout; without an address nothing is installed from it."""
+    if address is None:
+        return ""
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+    if done.returncode != 0:
+        sys.exit(
+            f"{SETTING} is set, so the notebooks install adamtut from a commit, but git names none "
+            f"for {ROOT}: {done.stderr.strip()}. Run this in a clone, or unset {SETTING}."
+        )
+    return done.stdout.strip()
+
+
+def main(out: Path) -> None:
+    here, book = address(), read_book()
+    files = folder(
+        {
+            f"{name}.ipynb": nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
+            for name in book.chapters
+        },
+        address=here,
+        commit=head_commit(here),
+        version=adamtut.__version__,
+        pyproject=tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8")),
+        book=book,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("*.ipynb"):  # a chapter that is gone must not be published again
+        old.unlink()
+    for name, content in files.items():
+        (out / name).write_text(content, encoding="utf-8", newline="\n")
+    print(
+        f"{len(book.chapters)} notebooks in {out}, address: {here.repository if here else 'none'}"
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("expected one folder: notebooks.py FOLDER")
+    main(Path(sys.argv[1]))

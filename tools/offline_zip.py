@@ -1,0 +1,68 @@
+"""The zip that runs offline: offline_zip.py NOTEBOOKS OUT writes OUT/adamtut-notebooks.zip.
+
+It holds the runner's copies that `make notebooks` wrote into NOTEBOOKS, and beside them the wheel
+that their setup cell installs.
+"""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+NAME = "adamtut-notebooks"
+
+README = """\
+Adam, Step by Step: the notebooks
+
+You need Python 3.11 or newer. In this folder, once, with a network:
+
+    pip install -r requirements.txt jupyterlab
+
+From then on no network is needed:
+
+    jupyter lab
+
+The first cell of each notebook installs adamtut from the file {wheel} beside it.
+"""
+
+
+def build_wheel(folder: Path) -> Path:
+    """The checkout as a wheel; pip fetches hatchling, which builds it."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    if done.returncode != 0:
+        sys.exit(f"pip could not build the wheel of {ROOT}:\n{done.stdout}{done.stderr}")
+    (wheel,) = folder.glob("adamtut-*.whl")
+    return wheel
+
+
+def write_zip(notebooks: Path, wheel: Path, out: Path) -> Path:
+    """The same content gives the same bytes: sorted names, and no time of day."""
+    copies = sorted(notebooks.glob("*.ipynb"))
+    if not copies:
+        sys.exit(f"expected notebooks in {notebooks}, found none; `make notebooks` writes them")
+    files = {path.name: path.read_bytes() for path in [*copies, notebooks / "requirements.txt"]}
+    files[wheel.name] = wheel.read_bytes()
+    files["README.txt"] = README.format(wheel=wheel.name).encode()
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{NAME}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in sorted(files.items()):
+            member = zipfile.ZipInfo(f"{NAME}/{name}")  # a folder, so that unpacking makes one
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, content, zipfile.ZIP_DEFLATED)
+    return path
+
+
+def main(notebooks: Path, out: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_zip(notebooks, build_wheel(Path(folder)), out)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("expected two folders: offline_zip.py NOTEBOOKS OUT")
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
