@@ -1,0 +1,466 @@
+"""tools/pdf.py and tools/book_downloads.py: the book as one file, and the links to it."""
+
+import re
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pypdf")
+pytest.importorskip("playwright")
+
+import book_downloads
+import check_pages
+import matplotlib
+import pdf
+from address import SETTING
+from bs4 import BeautifulSoup
+from matplotlib import font_manager
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).parents[1]
+SITE = "file:///site"
+LIMIT = 8_000_000
+
+FORMULA = (
+    '<span class="katex"><span class="katex-mathml"><math><annotation>\\epsilon</annotation></math>'
+    '</span><span class="katex-html" aria-hidden="true">ε</span></span>'
+)
+FIRST = f"""<html><body><nav>the sidebar</nav><article class="bd-article">
+<section id="one"><h1>1. One<a class="headerlink" href="#one">#</a></h1>
+<p>See <a href="two.html">two</a>, <a href="two.html#deep">its depth</a>, <a href="#here">here</a>,
+<a href="../genindex.html">the index</a>, <a href="https://doi.org/1">a paper</a>, {FORMULA}.</p>
+<section id="here"><h2>Here</h2>
+<a class="image-reference" href="../_images/a%20b.png"><img alt="A" src="../_images/a%20b.png"></a>
+<details class="admonition hide above-input"><summary>Show</summary><pre>plot()</pre></details>
+<details class="admonition hide below-input"><summary>Show</summary><pre>equal</pre></details>
+<div class="solution dropdown admonition"><section id="solution-content">Solved.</section></div>
+<div class="solution dropdown admonition"><section id="solution-content">Too.</section></div>
+<iframe src="../_static/ravine.html" title="A picture to move"></iframe>
+<p>(In Jupyter the frame stays empty.)</p>
+<ul class="downloads"><li><a href="../_downloads/adamtut.pdf">as one PDF</a></li></ul>
+<a href="../_modules/m.html#f"><span><span class="pre">[source]</span></span></a>
+<script>run()</script></section></section></article></body></html>"""
+SECOND = """<article class="bd-article"><section id="two"><h1>2. “Two”</h1>
+<section id="deep"><h2>Deep</h2><p><a href="one.html#here">back</a></p>
+</section></section></article>"""
+PARTS = [("", ["book/one"]), ("The rest", ["book/two"])]
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    monkeypatch.delenv(SETTING, raising=False)
+    return {"book/one": FIRST, "book/two": SECOND}
+
+
+def make(pages, numbers=None):
+    return pdf.document(PARTS, pdf.articles(pages, SITE), SITE, "Version 1", "", numbers or {})
+
+
+def faults(text, parts, site=SITE):
+    """What is wrong with the one document: ids, links, what it loads, and the order."""
+    soup = BeautifulSoup(text, "html.parser")
+    ids = Counter(node["id"] for node in soup.find_all(id=True))
+    found = [f"the id {name} is there {n} times" for name, n in ids.items() if n > 1]
+    for link in soup.find_all("a", href=True):
+        to = link["href"]
+        if to.startswith("#") and to[1:] not in ids:
+            found.append(f"the link {to} leads nowhere")
+        if not to.startswith(("#", "https://")):
+            found.append(f"the link {to} leads out of the book")
+    for what, address in check_pages.Page(text).loads:
+        if not address.startswith((f"{site}/", "data:")):
+            found.append(f"{what} loads {address}")
+    expected = [pdf.anchor(page) for _, names in parts for page in names]
+    if [article["id"] for article in soup.find_all("article")] != expected:
+        found.append("the pages are not in the order of the table of contents")
+    listed = [link["href"][1:] for link in soup.select(".contents .chapter a")]
+    if listed != expected:
+        found.append("the contents do not list the chapters")
+    return found
+
+
+def test_the_document_has_no_fault(pages):
+    assert faults(make(pages), PARTS) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('id="one.here"', 'id="one"', "the id one is there 2 times"),
+        ('id="two.deep"', 'id="two.deeper"', "the link #two.deep leads nowhere"),
+        ('href="https://doi.org/1"', 'href="../genindex.html"', "the link ../genindex.html"),
+        (f'src="{SITE}/_images', 'src="../_images', "img loads ../_images"),
+        (f'href="{SITE}/_static/k', 'href="https://a.b/k', "link rel=stylesheet loads https"),
+        ('<article class="bd-article" id="two">', "<article id='0'></article>", "not in the order"),
+        ('"#two"><span>', '"#one"><span>', "the contents do not list"),
+    ],
+)
+def test_a_fault_of_the_document_is_found(pages, old, new, fault):
+    text = make(pages)
+    assert old in text
+    assert any(fault in found for found in faults(text.replace(old, new), PARTS))
+
+
+def test_swapped_pages_are_found(pages):
+    swapped = dict(reversed(pages.items()))
+    assert "order" in " ".join(faults(make(swapped), PARTS))
+
+
+def test_the_content_is_there_and_the_machinery_is_not(pages):
+    text = BeautifulSoup(make(pages), "html.parser").get_text()
+    for part in ("Solved.", "Too.", "equal", "the index", "A picture to move. It is on", "ε"):
+        assert part in text
+    for part in (
+        *("sidebar", "#", "plot()", "Show", "In Jupyter", "as one PDF", "[source]", "run()"),
+        r"\epsilon",
+    ):
+        assert part not in text.partition("Contents")[2]
+
+
+def test_a_formula_says_its_latex(pages):
+    formula = BeautifulSoup(make(pages), "html.parser").select_one("article .katex")
+    assert (formula["role"], formula["aria-label"]) == ("img", r"\epsilon")
+
+
+def test_the_contents_have_the_numbers_that_are_known(pages):
+    soup = BeautifulSoup(make(pages, {"one": 5, "two.deep": 17}), "html.parser")
+    lines = [line.get_text(" ", strip=True) for line in soup.select(".contents p")]
+    assert lines == ["1. One 5", "Here 100", "The rest", "2. “Two” 100", "Deep 17"]
+
+
+def test_pages_bear_the_title_of_their_chapter(pages):
+    rules = pdf.running_titles(pdf.articles(pages | {"book/two": SECOND.replace("“", '"')}, SITE))
+    assert '@page p1 { @top-left { content: "1. One" } }' in rules
+    assert r'content: "2. \"Two”"' in rules
+
+
+def test_with_an_address_links_lead_to_the_online_book(pages, monkeypatch):
+    monkeypatch.setenv(SETTING, "ada/book")
+    text = make(pages)
+    assert '<a href="https://ada.github.io/book/genindex.html">the index</a>' in text
+    assert '<a href="https://ada.github.io/book/book/one.html">' in text
+    assert faults(text, PARTS) == []
+
+
+def test_a_page_without_an_article_is_refused(pages):
+    with pytest.raises(ValueError, match="book/two has no <article"):
+        pdf.articles(pages | {"book/two": "<p>moved</p>"}, SITE)
+
+
+def test_missing_pages_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"lacks book/intro, .*make book"):
+        pdf.print_book(tmp_path, tmp_path)
+
+
+def element(writer, kind, **entries):
+    """A structure element, as a reference."""
+    found = {NameObject("/S"): NameObject(f"/{kind}")}
+    found |= {NameObject(f"/{name}"): value for name, value in entries.items()}
+    return writer._add_object(DictionaryObject(found))
+
+
+def test_tags_without_a_meaning_leave_their_text_to_the_tag_around_them():
+    writer = PdfWriter()
+    first, second = (writer.add_blank_page(9, 9).indirect_reference for _ in range(2))
+    inner = element(writer, "NonStruct", Pg=first, K=NumberObject(0))
+    outer = element(writer, "NonStruct", K=ArrayObject([inner]))
+    strong = element(writer, "Strong", Pg=first, K=NumberObject(1))
+    far = element(writer, "NonStruct", Pg=second, K=NumberObject(0))
+    paragraph = element(writer, "P", K=ArrayObject([outer, strong, far]))
+    numbers = [NumberObject(0), ArrayObject([inner, strong]), NumberObject(1), ArrayObject([far])]
+    parents = DictionaryObject({NameObject("/Nums"): ArrayObject(numbers)})
+    tree = element(writer, "Root", K=paragraph, ParentTree=parents)
+    writer.root_object[NameObject("/StructTreeRoot")] = tree
+
+    pdf.flatten(writer)
+    text, kept, other = paragraph.get_object()["/K"]
+    assert (text, kept) == (0, strong)
+    assert (other.raw_get("/Pg"), other["/MCID"]) == (second, 0)
+    assert paragraph.get_object().raw_get("/Pg") == first
+    assert strong.get_object().raw_get("/P") == paragraph
+    assert pdf.numbered(parents) == [[paragraph, strong], [paragraph]]
+
+
+# What was printed
+
+
+def letters(text):
+    """The text without what printing changes: line ends, hyphens, quotes."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+def sentence(article):
+    """The first text of a page that is long enough to be nowhere else, without formulas."""
+    for node in article.select("p, dd, td"):
+        if len(letters(node.get_text())) > 60 and not node.select_one(".katex, code, p"):
+            return letters(node.get_text())[:60]
+    raise AssertionError(f"{article['id']} has no sentence")
+
+
+def missing_letters(articles):
+    """Letters for which the fonts that the print brings along have no picture."""
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    names = ("DejaVuSerif.ttf", "DejaVuSans.ttf", "DejaVuSansMono.ttf")
+    serif, sans, code = (set(font_manager.get_font(fonts / n).get_charmap()) for n in names)
+    text = serif | sans
+    found = set()
+    for article in articles.values():
+        article = BeautifulSoup(str(article), "html.parser")
+        for node in article.select(".katex"):
+            node.decompose()
+        for string in article.find_all(string=True):
+            known = code if string.find_parent(["code", "pre"]) else text
+            found |= {letter for letter in string if ord(letter) not in known | {10}}
+    return found
+
+
+def outline(reader):
+    """Level, title and page number of each bookmark."""
+
+    def walk(entries, level):
+        for entry in entries:
+            if isinstance(entry, list):
+                yield from walk(entry, level + 1)
+            else:
+                yield level, entry.title, reader.get_destination_page_number(entry) + 1
+
+    return list(walk(reader.outline, 1))
+
+
+def fonts(reader):
+    """Name → whether the font's letters are in the file."""
+    found = {}
+    for page in reader.pages:
+        for font in page["/Resources"].get("/Font", {}).values():
+            font = font.get_object()
+            if font["/Subtype"] == "/Type3":
+                found["Type3"] = True
+                continue
+            inner = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
+            name = inner["/BaseFont"].partition("+")[2] or inner["/BaseFont"]
+            descriptor = inner.get("/FontDescriptor", {})
+            found[name] = any(f"/FontFile{kind}" in descriptor for kind in ("", 2, 3))
+    return found
+
+
+def lost_links(reader):
+    """Links within the book to what is not there."""
+    names = set(reader.named_destinations)
+    found, links = [], 0
+    for number, page in enumerate(reader.pages, start=1):
+        for link in page.get("/Annots", []):
+            link = link.get_object()
+            action = link.get("/A", {})
+            to = link.get("/Dest", action.get("/D"))
+            if to is None:
+                uri = action.get("/URI", "")
+                found += [] if uri.startswith("https://") else [f"page {number}: {uri!r}"]
+            else:
+                links += 1
+                found += [] if str(to) in names else [f"page {number}: {to}"]
+    return found, links
+
+
+def lost_text(reader):
+    """Pieces of text that their owner in the tags does not have, or that has no meaning."""
+    found = []
+    owners = reader.trailer["/Root"]["/StructTreeRoot"]["/ParentTree"]["/Nums"]
+    by_number = dict(zip(owners[::2], owners[1::2], strict=True)) if owners else {}
+    for number, page in enumerate(reader.pages, start=1):
+        for mcid, owner in enumerate(by_number[page["/StructParents"]].get_object()):
+            owner = owner.get_object()
+            if owner is None:
+                continue
+            has = [kid.get_object() for kid in pdf.kids(owner)]
+            has = [kid.get("/MCID") if isinstance(kid, dict) else kid for kid in has]
+            if owner["/S"] == "/NonStruct" or mcid not in has:
+                found.append(f"page {number}: {mcid}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The printed file; its path."""
+    return pdf.print_book(ROOT / "_build" / "html", tmp_path_factory.mktemp("pdf"))
+
+
+@pytest.fixture(scope="module")
+def reader(book):
+    return PdfReader(BytesIO(book.read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def texts(reader):
+    return [page.extract_text() for page in reader.pages]
+
+
+@pytest.fixture(scope="module")
+def printed():
+    """The pages of the book, as they are in the document that was printed."""
+    site = ROOT / "_build" / "html"
+    names = [page for _, names in pdf.parts() for page in names]
+    pages = {name: (site / f"{name}.html").read_text(encoding="utf-8") for name in names}
+    return pdf.articles(pages, site.as_uri())
+
+
+@pytest.mark.browser
+def test_the_books_document_has_no_fault(printed):
+    site = (ROOT / "_build" / "html").as_uri()
+    assert faults(pdf.document(pdf.parts(), printed, site, "", "", {}), pdf.parts(), site) == []
+
+
+@pytest.mark.browser
+def test_no_letter_is_a_box(printed, pages):
+    assert missing_letters(printed) == set()
+    pages["book/one"] = FIRST.replace("Solved.", "Solved 字 ★ <code>α 本</code>")
+    assert missing_letters(pdf.articles(pages, SITE)) == {"字", "本"}
+
+
+@pytest.mark.browser
+def test_bookmarks_and_contents_lead_to_the_chapters(reader, texts, printed):
+    chapters = [(title, page) for level, title, page in outline(reader) if level == 1]
+    titles = [article.h1.get_text() for article in printed.values()]
+    assert [title for title, _ in chapters] == ["Contents", *titles]
+    first = chapters[1][1]
+    contents = "".join(letters(text) for text in texts[1 : first - 1])
+    for title, page in chapters[1:]:
+        assert letters(title) in letters(texts[page - 1])
+        assert f"{letters(title)}{page}" in contents
+
+
+@pytest.mark.browser
+def test_every_section_has_a_bookmark(reader, printed):
+    found = Counter(letters(title) for level, title, _ in outline(reader) if level == 2)
+    headings = [h for article in printed.values() for h in article.find_all("h2")]
+    expected = Counter(letters(h.get_text()) for h in headings if not h.select_one(".katex"))
+    assert not expected - found
+
+
+@pytest.mark.browser
+def test_every_page_of_the_book_is_in_the_print(texts, printed):
+    assert len(texts) > 100
+    whole = letters("".join(texts))
+    assert [name for name, article in printed.items() if sentence(article) not in whole] == []
+
+
+@pytest.mark.browser
+def test_no_page_is_blank_and_each_has_its_number(reader, texts):
+    for number, (page, text) in enumerate(zip(reader.pages, texts, strict=True), start=1):
+        assert len(letters(text)) > 120 or page["/Resources"].get("/XObject"), number
+        assert number == 1 or str(number) in text.split(), number
+
+
+@pytest.mark.browser
+def test_links_within_the_book_lead_somewhere(reader):
+    found, links = lost_links(reader)
+    assert found == []
+    assert links > 500
+
+
+@pytest.mark.browser
+def test_the_fonts_are_ours_and_in_the_file(reader):
+    found = fonts(reader)
+    assert [name for name, embedded in found.items() if not embedded] == []
+    ours = ("LibertinusSerif", "STIXGeneral", "DejaVuS", "KaTeX_")
+    assert [name for name in found if not name.startswith(ours)] == []
+
+
+@pytest.mark.browser
+def test_the_tags_hold_all_text(reader):
+    assert lost_text(reader) == []
+
+
+@pytest.mark.browser
+def test_the_file_says_what_it_is_and_is_light(book, reader):
+    assert (reader.metadata.title, reader.metadata.author) == (
+        "Adam, Step by Step",
+        "The adamtut authors",
+    )
+    root = reader.trailer["/Root"]
+    assert root["/Lang"] == "en" and root["/MarkInfo"]["/Marked"]
+    assert all(abs(page.mediabox.height - 842) < 1 for page in reader.pages)
+    assert book.stat().st_size < LIMIT
+
+
+@pytest.mark.browser
+def test_a_faulty_print_is_noticed(book):
+    writer = PdfWriter(clone_from=BytesIO(book.read_bytes()))
+    link = next(
+        link.get_object()
+        for page in writer.pages
+        for link in page.get("/Annots", [])
+        if "/Dest" in link.get_object()
+    )
+    link[NameObject("/Dest")] = NameObject("/nowhere")
+    assert lost_links(writer)[0][0].endswith("/nowhere")
+    font = next(iter(writer.pages[0]["/Resources"]["/Font"].values())).get_object()
+    del font["/DescendantFonts"][0]["/FontDescriptor"]["/FontFile2"]
+    assert not all(fonts(writer).values())
+
+
+# The links to it
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A book of one page that lists its downloads, and a function that builds it."""
+    source, out = tmp_path / "source", tmp_path / "html"
+    (source / "book").mkdir(parents=True)
+    (source / "index.rst").write_text("Index\n=====\n\n.. toctree::\n\n   book/intro\n")
+    (source / "book" / "intro.rst").write_text("Intro\n=====\n\n.. downloads::\n\nThe end.\n")
+    folder = tmp_path / "download"
+    folder.mkdir()
+    monkeypatch.setattr(book_downloads, "FOLDER", folder)
+
+    def build():
+        settings = {"extensions": ["book_downloads"], "master_doc": "index"}
+        app = Sphinx(source, None, out, tmp_path / "trees", "html", settings, status=None)
+        app.build()
+        page = (out / "book" / "intro.html").read_text(encoding="utf-8")
+        return re.findall(r'href="\.\./(_downloads/[^"]+)">([^<]*)</a>([^<]*)<', page)
+
+    return folder, out, build
+
+
+def test_without_files_there_are_no_links(project):
+    _, out, build = project
+    assert build() == []
+    assert "The end." in (out / "book" / "intro.html").read_text(encoding="utf-8")
+    assert not (out / "_downloads").exists()
+
+
+def test_links_come_change_and_go_with_the_files(project):
+    folder, out, build = project
+    build()
+    (folder / "adamtut.pdf").write_bytes(b"x" * 6_240_000)
+    assert build() == [("_downloads/adamtut.pdf", "The whole book as one PDF", ", 6.2 MB")]
+    (folder / "adamtut.pdf").write_bytes(b"y" * 7_000_000)
+    (folder / "adamtut-notebooks.zip").write_bytes(b"z")
+    (folder / "other.txt").write_bytes(b"z")
+    assert [(path, size) for path, _, size in build()] == [
+        ("_downloads/adamtut.pdf", ", 7.0 MB"),
+        ("_downloads/adamtut-notebooks.zip", ", 0.1 MB"),
+    ]
+    assert (out / "_downloads" / "adamtut.pdf").read_bytes()[:1] == b"y"
+    (folder / "adamtut.pdf").unlink()
+    assert [path for path, *_ in build()] == ["_downloads/adamtut-notebooks.zip"]
+    assert [path.name for path in (out / "_downloads").iterdir()] == ["adamtut-notebooks.zip"]
+
+
+def test_a_page_is_read_again_only_after_a_change(project):
+    folder, out, build = project
+    (folder / "adamtut.pdf").write_bytes(b"x")
+    build()
+    page = out / "book" / "intro.html"
+    before = page.stat().st_mtime_ns
+    build()
+    assert page.stat().st_mtime_ns == before
+
+
+def test_the_introduction_lists_the_downloads():
+    text = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
+    assert text.count("```{downloads}\n```\n") == 1

@@ -1,0 +1,77 @@
+"""Directive `downloads`: links to the book as one file, for those files that were made.
+
+`make download` puts them into _build/download. They are copied to where the pages are, and a page
+that lists them is written anew when one of them appears, changes or goes.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
+FOLDER = Path(__file__).parents[1] / "_build" / "download"
+FILES = {
+    "adamtut.pdf": "The whole book as one PDF",
+    "adamtut-notebooks.zip": "All chapters as notebooks that run without a network",
+}
+# Within the built pages. Sphinx's own downloads lie in folders beside ours.
+COPIES = "_downloads"
+
+
+def made() -> list[Path]:
+    """The files that there are."""
+    return [FOLDER / name for name in FILES if (FOLDER / name).is_file()]
+
+
+def state() -> str:
+    """What changes when one of the files does."""
+    return " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in made())
+
+
+def size(path: Path) -> str:
+    return f"{max(0.1, path.stat().st_size / 1e6):.1f} MB"
+
+
+class Downloads(Directive):
+    """```{downloads}``` lists the files, or is nothing where none was made."""
+
+    def run(self):
+        env = self.state.document.settings.env
+        env.metadata[env.docname]["downloads"] = state()
+        if not made():
+            return []
+        up = "../" * env.docname.count("/")
+        lines = nodes.bullet_list(classes=["downloads"])
+        for path in made():
+            url = f"{up}{COPIES}/{path.name}"
+            link = nodes.reference("", FILES[path.name], refuri=url, internal=True)
+            lines += nodes.list_item(
+                "", nodes.paragraph("", "", link, nodes.Text(f", {size(path)}"))
+            )
+        return [lines]
+
+
+def reread(app, env, added, changed, removed):
+    """The pages that list other files than there are now."""
+    now = state()
+    return [page for page, data in env.metadata.items() if data.get("downloads", now) != now]
+
+
+def copy_files(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    folder = Path(app.outdir) / COPIES
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    for path in made():
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / path.name)
+
+
+def setup(app):
+    app.add_directive("downloads", Downloads)
+    app.connect("env-get-outdated", reread)
+    app.connect("build-finished", copy_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

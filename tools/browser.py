@@ -1,0 +1,35 @@
+"""The Chromium of this machine, driven by Playwright; it reaches no network."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+def chromium() -> str:
+    """The path of the browser."""
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    raise FileNotFoundError(
+        f"no browser found: none of {', '.join(NAMES)} is on the PATH. Install Chromium, "
+        "on Debian and Ubuntu with: apt-get install chromium"
+    )
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A running browser, closed at the end."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
+        try:
+            yield found
+        finally:
+            found.close()

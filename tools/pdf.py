@@ -1,0 +1,400 @@
+"""Print the built book as one PDF: pdf.py _build/html _build/download.
+
+Chromium prints it, not xelatex. The pages hold algorithms, theorems and exercises from Sphinx
+extensions and formulas that are HTML already; a browser shows them as they are online, where LaTeX
+would need each of them once more, and 340 MB of packages. What a browser lacks, the page numbers
+in the table of contents, comes from printing twice.
+"""
+
+import html
+import json
+import logging
+import os
+import posixpath
+import subprocess
+import sys
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import matplotlib
+import npm_package
+import yaml
+from address import address
+from browser import browser
+from bs4 import BeautifulSoup
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import (
+    ArrayObject,
+    BooleanObject,
+    DictionaryObject,
+    NameObject,
+    NumberObject,
+    TextStringObject,
+)
+
+ROOT = Path(__file__).parents[1]
+FILE = "adamtut.pdf"
+ABOUT = "An executable book about the Adam family of optimizers"
+
+# The text. What it has no glyph for comes from the fonts in matplotlib, as does the code's: each
+# machine then prints the same pages, and no letter can turn into a box.
+TEXT_FONT = "@fontsource/libertinus-serif@5.3.0"
+TEXT_FONT_SHA512 = (
+    "re9MYtKfLFxZxlcfV127IqG87wM7kYF9o//xfZufzsr2z22+tfKu5xRJwS9oMksI1fuyh5H9OWQFtVYM8ypiDg=="
+)
+TEXT_FACES = ("400.css", "400-italic.css", "700.css", "700-italic.css")
+MORE_FACES = [  # family, weight, style, file
+    ("STIX", 400, "normal", "STIXGeneral.ttf"),
+    ("STIX", 400, "italic", "STIXGeneralItalic.ttf"),
+    ("STIX", 700, "normal", "STIXGeneralBol.ttf"),
+    ("DejaVu", 400, "normal", "DejaVuSerif.ttf"),
+    ("DejaVu", 700, "normal", "DejaVuSerif-Bold.ttf"),
+    ("Symbols", 400, "normal", "DejaVuSans.ttf"),
+    ("Symbols", 700, "normal", "DejaVuSans-Bold.ttf"),
+    ("Mono", 400, "normal", "DejaVuSansMono.ttf"),
+    ("Mono", 700, "normal", "DejaVuSansMono-Bold.ttf"),
+    ("Mono", 400, "italic", "DejaVuSansMono-Oblique.ttf"),
+]
+
+# Of the page's own machinery: links to a heading, scripts, the list of chapters, links to this
+# file, and the code that draws a figure, which is hidden online too.
+LEFT_OUT = ".headerlink, script, .toctree-wrapper, .downloads, .above-input, summary, button"
+
+# Black in any case; a span for each makes the file heavy.
+PLAIN = ".highlight .n, .highlight .nn, .highlight .o, .highlight .p, .highlight .w, .pre"
+
+# Code of at most so many lines is not divided between two pages.
+SHORT = 16
+
+
+def parts() -> list[tuple[str, list[str]]]:
+    """The captions of the table of contents, each with its pages; the introduction has none."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    found = [(part["caption"], [c["file"] for c in part["chapters"]]) for part in toc["parts"]]
+    return [("", [toc["root"]]), *found]
+
+
+def anchor(page: str, name: str = "") -> str:
+    """The id that a page, or an id on it, has in the one document."""
+    return f"{Path(page).name}.{name}" if name else Path(page).name
+
+
+def article(page: str, text: str, book: list[str], site: str):
+    """The page's content as it stands in the one document.
+
+    `book` names the pages that are part of it; `site` is the address of the built pages.
+    """
+    content = BeautifulSoup(text, "html.parser").find("article", class_="bd-article")
+    if content is None:
+        raise ValueError(f"{page} has no <article class='bd-article'>; was it built by make book?")
+    for node in content.select(LEFT_OUT):
+        node.decompose()
+    for node in content.find_all(string=lambda text: text == "[source]"):
+        node.find_parent("a").decompose()
+    for node in content.select(f"details, {PLAIN}"):
+        node.unwrap()
+    for node in content.select(".highlight"):
+        if node.get_text().count("\n") <= SHORT:
+            node["class"].append("short")
+    for node in content.find_all("iframe"):
+        replace_frame(node, page)
+    for node in content.select(".katex"):
+        say_formula(node)
+    set_ids(content, page)
+    for node in content.find_all("a", href=True):
+        set_link(node, page, book)
+    for node in content.find_all(src=True):
+        node["src"] = f"{site}/{on_site(node['src'], page)}"
+    return content
+
+
+def replace_frame(frame, page: str) -> None:
+    """A sentence for an interactive frame; what follows it in parentheses is about the frame."""
+    after = frame.find_next_sibling()
+    if after and after.get_text().startswith("(In Jupyter"):
+        after.decompose()
+    where = "the online page of this chapter"
+    if here := address():
+        url = html.escape(here.site(f"{page}.html"))
+        where = f'{where}, <a href="{url}">{url}</a>'
+    sentence = f'<p class="frame">{html.escape(frame["title"])}. It is on {where}.</p>'
+    frame.replace_with(BeautifulSoup(sentence, "html.parser"))
+
+
+def say_formula(formula) -> None:
+    """The formula's LaTeX for who listens; its invisible MathML would double the copied text."""
+    mathml = formula.find(class_="katex-mathml")
+    formula["role"], formula["aria-label"] = "img", mathml.find("annotation").get_text()
+    mathml.decompose()
+
+
+def set_ids(content, page: str) -> None:
+    """Ids that are unique in the book; where a page has one twice, its links lead to the first."""
+    seen = set()
+    for node in content.find_all(id=True):
+        name = node.attrs.pop("id")
+        if name not in seen:
+            node["id"] = anchor(page, name)
+        seen.add(name)
+    content["id"] = anchor(page)
+
+
+def set_link(link, page: str, book: list[str]) -> None:
+    """A link within the book, to elsewhere, or no link at all where only the site has its end."""
+    parts = urlsplit(link["href"])
+    if parts.netloc or parts.scheme:
+        return
+    path = on_site(link["href"], page)
+    target = path.removesuffix(".html")
+    if target in book:
+        link["href"] = f"#{anchor(target, unquote(parts.fragment))}"
+    elif path.endswith(".html") and (here := address()):
+        link["href"] = here.site(path)
+    else:
+        link.unwrap()
+
+
+def on_site(href: str, page: str) -> str:
+    """The path, from the root of the site, of the file that an address on a page means."""
+    path = unquote(urlsplit(href).path)
+    return (
+        posixpath.normpath(posixpath.join(posixpath.dirname(page), path))
+        if path
+        else f"{page}.html"
+    )
+
+
+def contents(parts: list, articles: dict, numbers: dict[str, int]) -> str:
+    """The table of contents: parts, chapters and their sections."""
+    lines = []
+    for caption, pages in parts:
+        if caption:
+            lines.append(f'<p class="part">{html.escape(caption)}</p>')
+        for page in pages:
+            content = articles[page]
+            lines.append(entry("chapter", content.h1, anchor(page), numbers))
+            for heading in content.find_all("h2"):
+                lines.append(entry("section", heading, heading.parent["id"], numbers))
+    return "\n".join(lines)
+
+
+def entry(kind: str, heading, to: str, numbers: dict[str, int]) -> str:
+    number = numbers.get(to, 100)  # of a usual width, until it is known
+    title = heading.decode_contents()
+    return (
+        f'<p class="{kind}"><a href="#{html.escape(to)}"><span>{title}</span>'
+        f'<span class="dots"></span><span>{number}</span></a></p>'
+    )
+
+
+def title_page(site: str, version: str) -> str:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    here = address()
+    url = html.escape(here.site()) if here else ""
+    online = f' at <a href="{url}">{url}</a>' if here else ""
+    return f"""<section class="title-page">
+<img src="{site}/_static/logo.svg" alt="">
+<p class="title">{html.escape(config["title"])}</p>
+<p class="about">{ABOUT}</p>
+<p class="author">{html.escape(config["author"])}</p>
+<p class="version">{html.escape(version)}</p>
+<div class="edition">
+<p>The chapters are notebooks; their code runs, and what it prints is tested. This is their printed
+form. The code that only draws a figure is left out, the solutions stand after their exercises, and
+the pictures that you can move are online{online}.</p>
+{config["html"]["extra_footer"].strip()}
+</div>
+</section>"""
+
+
+def articles(pages: dict[str, str], site: str) -> dict:
+    """The content of each page of the book, from the text of the built pages, in order."""
+    return {page: article(page, text, list(pages), site) for page, text in pages.items()}
+
+
+def document(
+    parts: list, articles: dict, site: str, version: str, styles: str, numbers: dict[str, int]
+) -> str:
+    """The whole book as one HTML document.
+
+    `numbers` says on which page of the print an anchor is, as far as that is known.
+    """
+    return f"""<!DOCTYPE html>
+<html lang="en" data-theme="light">
+<head>
+<meta charset="utf-8">
+<title>Adam, Step by Step</title>
+<link rel="stylesheet" href="{site}/_static/pygments.css">
+<link rel="stylesheet" href="{site}/_static/katex.min.css">
+<style>
+{styles}
+{running_titles(articles)}
+</style>
+</head>
+<body>
+{title_page(site, version)}
+<nav class="contents"><h1>Contents</h1>
+{contents(parts, articles, numbers)}
+</nav>
+{"".join(map(str, articles.values()))}
+</body>
+</html>"""
+
+
+def running_titles(articles: dict) -> str:
+    """Each chapter's pages of paper bear its title at their top."""
+    rules = []
+    for i, content in enumerate(articles.values(), start=1):
+        title = json.dumps(content.h1.get_text(), ensure_ascii=False)
+        rules.append(f"@page p{i} {{ @top-left {{ content: {title} }} }}")
+        rules.append(f"article:nth-of-type({i}) {{ page: p{i} }}")
+    return "\n".join(rules)
+
+
+def styles() -> str:
+    fonts = npm_package.fetch(TEXT_FONT, TEXT_FONT_SHA512)
+    faces = [
+        (fonts / name).read_text(encoding="utf-8").replace("./files", (fonts / "files").as_uri())
+        for name in TEXT_FACES
+    ]
+    more = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for family, weight, style, file in MORE_FACES:
+        faces.append(
+            f"@font-face {{ font-family: {family}; font-weight: {weight}; font-style: {style};\n"
+            f"  src: url({(more / file).as_uri()}); }}"
+        )
+    return "\n".join([*faces, (ROOT / "tools" / "pdf.css").read_text(encoding="utf-8")])
+
+
+def version() -> str:
+    """The package's version, and the commit where git knows it."""
+    import adamtut
+
+    text = f"Version {adamtut.__version__}"
+    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%cs, commit %h"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return text  # a source archive has no history
+    return f"{text}, {done.stdout.strip()}"
+
+
+def page_numbers(pdf: bytes) -> dict[str, int]:
+    """On which page each anchor is that some link leads to."""
+    reader = PdfReader(BytesIO(pdf))
+    found = reader.named_destinations.items()
+    return {
+        name.removeprefix("/"): reader.get_destination_page_number(to) + 1 for name, to in found
+    }
+
+
+def flatten(writer: PdfWriter) -> None:
+    """Take the elements without a meaning out of the tags, which hold the text in their place.
+
+    Chromium makes one for each word of code and each letter of a formula; they would be half the
+    file.
+    """
+    tree = writer.root_object["/StructTreeRoot"]
+    holders = {}  # the number of an element that was taken out → the one that holds its text
+
+    def tidy(reference, element):
+        kept, page = ArrayObject(), element.get("/Pg")
+        todo = [(kid, page) for kid in reversed(kids(element))]
+        while todo:
+            kid, kid_page = todo.pop()
+            part = kid.get_object()
+            if isinstance(part, NumberObject):  # text, by its number on the page
+                page = element.setdefault(NameObject("/Pg"), kid_page)
+                kept.append(part if kid_page == page else text_on(kid_page, part))
+            elif part.get("/S") == "/NonStruct":
+                holders[kid.idnum] = reference
+                todo += [(inner, part.get("/Pg")) for inner in reversed(kids(part))]
+            else:
+                if "/S" in part:
+                    part[NameObject("/P")] = reference
+                    tidy(kid, part)
+                kept.append(kid)
+        element[NameObject("/K")] = kept
+
+    for kid in kids(tree):
+        tidy(kid, kid.get_object())
+    for owners in numbered(tree["/ParentTree"]):
+        if isinstance(owners, ArrayObject):
+            owners[:] = [holders.get(getattr(owner, "idnum", None), owner) for owner in owners]
+
+
+def kids(element) -> list:
+    found = element.get("/K", [])
+    return list(found) if isinstance(found, ArrayObject) else [found]
+
+
+def text_on(page, number) -> DictionaryObject:
+    names = {NameObject("/Type"): NameObject("/MCR"), NameObject("/Pg"): page}
+    return DictionaryObject(names | {NameObject("/MCID"): number})
+
+
+def numbered(tree) -> list:
+    """The values of a PDF's number tree."""
+    found = [value.get_object() for value in tree.get("/Nums", [])[1::2]]
+    return found + [value for kid in tree.get("/Kids", []) for value in numbered(kid.get_object())]
+
+
+def finish(pdf: bytes) -> bytes:
+    """The print without needless weight, and with what readers and libraries ask of it."""
+    # pypdf warns that Chromium's file counts fewer objects than it has itself after copying.
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    writer = PdfWriter(clone_from=BytesIO(pdf))
+    flatten(writer)
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    metadata = {"/Title": config["title"], "/Author": config["author"], "/Subject": ABOUT}
+    writer.add_metadata(metadata)
+    writer.root_object[NameObject("/Lang")] = TextStringObject("en")
+    writer.page_mode = "/UseOutlines"
+    writer.create_viewer_preferences()
+    writer.viewer_preferences[NameObject("/DisplayDocTitle")] = BooleanObject(True)
+    # A copy of a copy has only what something refers to.
+    return written(PdfWriter(clone_from=BytesIO(written(writer))))
+
+
+def written(writer: PdfWriter) -> bytes:
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def print_book(site: Path, out: Path) -> Path:
+    """The book's PDF in the folder `out`, from the pages under `site`."""
+    toc = parts()
+    names = [page for _, pages in toc for page in pages]
+    missing = [name for name in names if not (site / f"{name}.html").is_file()]
+    if missing:
+        raise FileNotFoundError(f"{site} lacks {', '.join(missing)}; run `make book` first")
+    pages = {name: (site / f"{name}.html").read_text(encoding="utf-8") for name in names}
+    site_uri = site.resolve().as_uri()
+    texts, look, edition, numbers = articles(pages, site_uri), styles(), version(), {}
+    with tempfile.TemporaryDirectory() as folder, browser() as chromium:
+        file = Path(folder) / "book.html"
+        page = chromium.new_page()
+        # The second print has the numbers that the first one found.
+        for _ in range(4):
+            text = document(toc, texts, site_uri, edition, look, numbers)
+            file.write_text(text, encoding="utf-8")
+            page.goto(file.as_uri())
+            page.evaluate("document.fonts.ready")
+            pdf = page.pdf(prefer_css_page_size=True, outline=True, tagged=True)
+            found = page_numbers(pdf)
+            if found == numbers:
+                break
+            numbers = found
+        else:
+            raise RuntimeError("the page numbers of the contents do not settle in 4 prints")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / FILE).write_bytes(finish(pdf))
+    return out / FILE
+
+
+if __name__ == "__main__":
+    file = print_book(Path(sys.argv[1]), Path(sys.argv[2]))
+    print(f"{os.path.relpath(file)}: {file.stat().st_size / 1e6:.1f} MB")
