@@ -24,6 +24,8 @@ LOGO = "book/_static/logo.svg"
 # For pages without a figure of their own.
 PICTURE = "_static/readme.png"
 LONGEST_DESCRIPTION = 160
+# Every chapter begins so; what follows says what the chapter is about.
+OPENING = "At the end of this chapter you can "
 # The theme names these in their templates, too late for us.
 TITLES = {"genindex": "Index", "search": "Search"}
 
@@ -53,7 +55,8 @@ def description(title: str, doctree) -> str:
     """The page's first paragraph; what is in a list or an entry says nothing about the page."""
     for paragraph in doctree.findall(nodes.paragraph) if doctree else []:
         if isinstance(paragraph.parent, nodes.section):
-            return shorten(plain(paragraph))
+            text = plain(paragraph).removeprefix(OPENING)
+            return shorten(text[0].upper() + text[1:])
     return shorten(
         f"{title}, in Adam, Step by Step: an executable book about the Adam family of optimizers."
     )
@@ -75,7 +78,7 @@ def describe(app, page, template, context, doctree):
     tags = {
         "name": {"description": text},
         "property": {
-            "og:site_name": app.config.project,
+            "og:site_name": app.config.html_title,
             "og:type": "article" if is_chapter(app, page) else "website",
             "og:title": title,
             "og:description": text,

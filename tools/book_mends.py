@@ -1,0 +1,51 @@
+"""What the theme and the extensions get wrong on every page, mended as the page is written.
+
+What a style sheet can mend is in book/_static/adamtut.css, what a template can in book/_templates.
+"""
+
+import re
+
+# What is written → what should be.
+MARKUP = [
+    # The label would take the place of the words inside, "Show code cell source".
+    (' aria-label="Toggle hidden content"', ""),
+    # WAI-ARIA 1.2 has given up this role, and a list may hold nothing but its items.
+    (' role="doc-biblioentry"', ""),
+    ('<div role="list" class="citation-list">', '<div class="citation-list">'),
+]
+
+
+def mend(page: str, body: str) -> str:
+    """The article's HTML with better markup."""
+    for wrong, right in MARKUP:
+        body = body.replace(wrong, right)
+    return flatten_list(body) if page == "_modules/index" else body
+
+
+def flatten_list(body: str) -> str:
+    """The list of modules without the lists that stand in it outside of an item."""
+    start, rest = body.split("<ul>", 1)
+    return f"{start}<ul>{re.sub('</?ul>', '', rest)}</ul>\n"
+
+
+def is_thebe(file) -> bool:
+    """Thebe runs code in the page, on a server; its script names an address and fails here."""
+    filename = getattr(file, "filename", file) or ""
+    body = getattr(file, "attributes", {}).get("body", "")
+    return "thebe" in str(filename) or "THEBE" in body
+
+
+def change(app, page, template, context, doctree):
+    if "body" in context:
+        context["body"] = mend(page, context["body"])
+    for files in ("script_files", "css_files"):
+        context[files] = [file for file in context[files] if not is_thebe(file)]
+    if page == app.config.root_doc:
+        # It is called as the book is; its tab need not say so twice.
+        context["docstitle"] = ""
+
+
+def setup(app):
+    # After the extensions have added theirs.
+    app.connect("html-page-context", change, priority=800)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
