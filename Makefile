@@ -5,18 +5,20 @@ PIP_ARGS ?=
 BIN := .venv/bin
 EXTRAS_book := book
 EXTRAS_lab := book,lab,torch
-EXTRAS_test := book,oracles,test,torch
+EXTRAS_test := book,browser,oracles,test,torch
+EXTRAS_package := book,oracles,test
 EXTRAS_browser := book,browser,test
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow test-browser lab serve notebooks pdf download execute lint format bench clean
+.PHONY: help book test test-slow test-browser test-package lab serve notebooks pdf download execute lint format bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
 
 book: .venv/.book  ## build the book and print the page to open
-	@$(BIN)/jupyter-book build . -W -n --keep-going --quiet
+	@mkdir -p _build
+	@tools/live _build/book.log $(BIN)/jupyter-book build . -W -n --keep-going
 	@$(BIN)/python tools/check_pages.py _build/html
 	@echo "The book is built. Open: $(CURDIR)/_build/html/index.html"
 
@@ -29,6 +31,9 @@ test-slow: .venv/.test  ## the wheel in an empty folder, make's own errors, and 
 
 test-browser: book .venv/.browser  ## every page in Chromium: offline, accessible, searchable, light enough
 	$(BIN)/python -m pytest -q -m browser tests
+
+test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python
+	$(BIN)/python tools/package_tests.py
 
 lab: .venv/.lab  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book
@@ -67,7 +72,7 @@ clean:  ## remove everything that was built, the virtual environment too
 	rm -rf .venv _build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # One virtual environment; a stamp file per set of extras says that it is installed.
-.venv/.book .venv/.lab .venv/.test .venv/.browser: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
+.venv/.book .venv/.lab .venv/.test .venv/.browser .venv/.package: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
 	@tools/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
 	@touch $@
 

@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 
 from adamtut import descend, iterate, problems, rules
 
@@ -270,6 +269,7 @@ def test_a_start_that_holds_no_real_numbers_is_refused(start, named):
 
 
 def test_a_torch_tensor_is_refused_with_what_to_pass():
+    torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match=r"torch tensor.*pass x\.numpy\(\)"):
         descend(rules.gd, double, torch.ones(2), 0.1, 1)
 

@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from by_hand import by_hand
 from mutants import mutants
-from oracles import CASES, TOLERANCES, by_hand, disagreement
+from oracles import CASES, TOLERANCES, disagreement
 
 from adamtut import rules
 

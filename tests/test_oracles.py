@@ -47,6 +47,26 @@ def test_the_dtype_of_the_gradient_is_kept(name, dtype):
     assert {a.dtype for a in arrays if np.ndim(a)} == {tensor.dtype}
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_zero_tensors_give_zero_never_nan(name):
+    zero, state = torch.zeros(2, dtype=torch.float64), ()
+    for t in range(1, 6):
+        d, *state = getattr(rules, name)(zero, t, *state)
+        np.testing.assert_array_equal(d, zero)
+        assert all(np.isfinite(np.asarray(a)).all() for a in state)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rules_do_not_touch_tensors(name):
+    rng = np.random.default_rng(0)
+    _, *state = getattr(rules, name)(rng.normal(size=3), 1)
+    copies = [rng.normal(size=3), *(np.array(a) for a in state)]
+    tensors = [torch.from_numpy(a.copy()) for a in copies]
+    getattr(rules, name)(tensors[0], 2, *tensors[1:])
+    for tensor, copy in zip(tensors, copies, strict=True):
+        np.testing.assert_array_equal(tensor.numpy(), copy)
+
+
 @pytest.mark.parametrize(
     ("settings", "decay"),
     [({"l2": 0.1}, {"weight_decay": 0.1}), ({"weight_decay": 0.1}, {"weight_decay": 0.1})],

@@ -5,7 +5,6 @@ from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pytest
-import torch
 
 from adamtut import descend, problems, rules
 from adamtut.problems import FiniteSum, NoisyProblem, Problem
@@ -437,6 +436,7 @@ def test_large_margins_do_not_overflow():
 
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 5)])
 def test_a_network_equals_torch(hidden):
+    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     inputs, labels = rng.normal(size=(9, 3)), np.arange(9) % 3
     problem = problems.network(inputs, labels, hidden)

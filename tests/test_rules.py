@@ -5,11 +5,10 @@ import math
 
 import numpy as np
 import pytest
-import torch
+from by_hand import by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from oracles import by_hand
 
 from adamtut import registry, rules
 from adamtut.schedules import constant, cyclical, linear_decay, sgdr
@@ -92,8 +91,8 @@ def test_direction_and_state_have_the_shape_of_the_gradient(name, shape):
 @every_rule
 @pytest.mark.parametrize(
     "zero",
-    [0.0, np.array(0.0), np.zeros(3), np.zeros((2, 3)), torch.zeros(2, dtype=torch.float64)],
-    ids=["float", "0-d", "vector", "matrix", "torch"],
+    [0.0, np.array(0.0), np.zeros(3), np.zeros((2, 3))],
+    ids=["float", "0-d", "vector", "matrix"],
 )
 def test_zero_gradients_give_zero_never_nan(name, zero):
     state = ()
@@ -119,11 +118,8 @@ def test_rules_do_not_touch_their_inputs(name):
     for a in inputs:
         a.flags.writeable = False  # an update in place raises
     RULES[name](inputs[0], 2, *inputs[1:])
-    tensors = [torch.from_numpy(a.copy()) for a in copies]
-    RULES[name](tensors[0], 2, *tensors[1:])
-    for array, tensor, copy in zip(inputs, tensors, copies, strict=True):
+    for array, copy in zip(inputs, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
-        np.testing.assert_array_equal(tensor.numpy(), copy)
 
 
 # Every rule works coordinate by coordinate: order and grouping do not matter.

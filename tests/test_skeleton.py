@@ -77,7 +77,7 @@ def test_every_requirement_is_pinned_within_its_range(requirement):
 def test_numpy_is_the_only_dependency():
     (dependency,) = PYPROJECT["project"]["dependencies"]
     assert Requirement(dependency).name == "numpy"
-    assert set(EXTRAS) == {"torch", "book", "lab", "oracles", "test"}
+    assert set(EXTRAS) == {"torch", "book", "browser", "lab", "oracles", "test"}
     book = {Requirement(requirement).name for requirement in EXTRAS["book"]}
     assert "torch" not in book
 
@@ -95,7 +95,9 @@ def test_make_installs_extras_that_exist():
     lists = re.findall(r"^EXTRAS_([a-z]+) := (.*)$", MAKEFILE, flags=re.MULTILINE)
     assert {stamp for stamp, _ in lists} == set(re.findall(r"\.venv/\.([a-z]+) ", MAKEFILE)) | {
         "book",
+        "browser",
         "lab",
+        "package",
         "test",
     }
     for stamp, names in lists:
@@ -186,7 +188,6 @@ OPTIONAL = ["matplotlib", "torch", "sklearn", "pooch", "tqdm", "IPython"]
         ("sklearn", "scikit-learn", "adamtut.problems.digits_network()"),
         ("sklearn", "scikit-learn", "adamtut.data.breast_cancer()"),
         ("pooch", "pooch", "adamtut.data.mnist('test')"),
-        ("tqdm", "tqdm", "adamtut.data.airfoil()"),
         ("torch", "PyTorch", "adamtut.optim"),
     ],
 )
@@ -270,9 +271,9 @@ def test_continuous_integration_calls_targets_that_exist(tmp_path):
     environment = clean_environment(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     subprocess.run([ROOT / ".ci/run"], cwd=tmp_path, env=environment, check=True)
     called = log.read_text(encoding="utf-8").split()
-    assert set(called) >= {"lint", "book", "test", "test-slow"}
+    assert set(called) >= {"lint", "book", "test", "test-slow", "test-browser"}
     assert set(called) <= targets()
-    assert called[-2:] == ["test", "test-slow"], "pytest's summary lines come last"
+    assert called[-3:] == ["test", "test-slow", "test-browser"], "pytest's summary lines come last"
 
 
 def test_continuous_integration_stops_at_the_first_failure(tmp_path):

@@ -1,0 +1,46 @@
+"""The doctests and unit tests of adamtut that need no PyTorch, and proof that they ran.
+
+PyTorch is slow to support a new Python; the package itself should work there on the first day.
+"""
+
+import importlib.util
+import sys
+
+import pytest
+
+# tests/test_NAME.py. A test file that imports PyTorch, itself or by another one, cannot be here.
+TESTS = ["data", "descend", "experiments", "plot", "problems", "rules", "schedules_jax"]
+# Modules that import PyTorch; their doctests cannot run.
+NEED_TORCH = ["adamtut/_compiled.py", "adamtut/optim.py", "adamtut/train.py"]
+# How many pass, less a few: a green run in which everything was skipped shows nothing.
+LEAST = 1000
+
+
+class Passed:
+    """A pytest plugin that counts the tests that passed."""
+
+    def __init__(self):
+        self.count = 0
+
+    def pytest_runtest_logreport(self, report):
+        self.count += report.when == "call" and report.passed
+
+
+def main() -> None:
+    if importlib.util.find_spec("torch"):
+        sys.exit(
+            "PyTorch is installed in this environment, and test-package shows what works without "
+            "it: run it in a fresh clone, or after make clean"
+        )
+    passed = Passed()
+    files = [f"tests/test_{name}.py" for name in TESTS]
+    ignored = [f"--ignore={module}" for module in NEED_TORCH]
+    failed = pytest.main(["-q", "-n", "2", "adamtut", *files, *ignored], plugins=[passed])
+    if failed:
+        sys.exit(failed)
+    if passed.count < LEAST:
+        sys.exit(f"{passed.count} tests passed, expected at least {LEAST}; see what was skipped")
+
+
+if __name__ == "__main__":
+    main()
