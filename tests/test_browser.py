@@ -1,0 +1,498 @@
+"""The built book as a reader meets it: every page, in Chromium. `make test-browser` builds it.
+
+From the file system for what must work without a network; from the loopback address where a
+browser asks for more than a file may do.
+"""
+
+import functools
+import http.server
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import check_pages
+import pytest
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build" / "html"
+# Of the npm package axe-core.
+AXE = "axe-core@4.14.1"
+AXE_SHA512 = (
+    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+)
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 375, "height": 740}
+# WCAG 2.1, 1.4.10: a page fits this width.
+NARROW = {"width": 320, "height": 640}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from browser import browser
+
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def axe():
+    from npm_package import fetch
+
+    return (fetch(AXE, AXE_SHA512) / "axe.min.js").read_text(encoding="utf-8")
+
+
+def pages(site=SITE):
+    """Every page that a reader can meet, but the one line that leads to the first."""
+    found = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    found = [name for name in found if name not in {"index.html", *check_pages.NO_PAGES}]
+    assert found, f"no pages in {site}; make book builds them"
+    return found
+
+
+# The picture that a reader can disturb: a frame in pages, made by a script, white in both themes.
+FRAME = "_static/ravine.html"
+
+
+def is_chapter(name):
+    return (ROOT / name).with_suffix(".ipynb").is_file()
+
+
+@contextmanager
+def server(site=SITE):
+    class Silent(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Silent, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{found.server_port}"
+        found.shutdown()
+
+
+@contextmanager
+def opened(chromium, address, *, viewport=DESK, **settings):
+    """A page in a browser that has never been here before, and what went wrong on the way."""
+    context = chromium.new_context(viewport=viewport, **settings)
+    page = context.new_page()
+    page.faults = []
+    page.on("request", lambda r: page.faults.extend(request_faults(r.url)))
+    page.on("requestfailed", lambda r: page.faults.append(f"does not get {r.url}"))
+    page.on("pageerror", lambda error: page.faults.append(f"has the error {error}"))
+    page.on(
+        "console",
+        lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None,
+    )
+    try:
+        page.goto(address)
+        yield page
+    finally:
+        context.close()
+
+
+def request_faults(url):
+    return [] if url.startswith(("file:", "data:", "blob:")) else [f"asks for {url}"]
+
+
+def for_every_page(chromium, look, site=SITE, names=None, **settings):
+    """What `look` finds wrong, page by page, opened as files."""
+    faults = []
+    for name in names or pages(site):
+        with opened(chromium, (site / name).as_uri(), **settings) as page:
+            faults += [f"{name}: {fault}" for fault in look(page, name)]
+    return faults
+
+
+# Without a network.
+
+
+def scroll_through(page):
+    """To the foot of the page, so that what is loaded late is loaded."""
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_load_state("networkidle")
+
+
+def offline_faults(page, _):
+    scroll_through(page)
+    return page.faults
+
+
+def test_no_page_asks_for_anything_elsewhere_or_complains(chromium):
+    assert for_every_page(chromium, offline_faults) == []
+
+
+def test_every_link_and_anchor_resolves():
+    assert check_pages.check(SITE) == []
+
+
+def look_for(page, words):
+    page.keyboard.press("Control+k")
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results ul.search li")
+    return page.locator("#search-results ul.search li a").first
+
+
+def test_search_finds_the_chapter_and_lands_there(chromium):
+    with opened(chromium, (SITE / "book/intro.html").as_uri()) as page:
+        look_for(page, "bias correction").click()
+        page.wait_for_url("**/06_bias_correction.html*")
+        assert page.locator("h1").inner_text().startswith("6. Bias correction")
+        # What was looked for is marked in the text.
+        assert page.locator("span.highlighted").count() > 0
+        assert page.faults == []
+
+
+def test_search_finds_nothing_where_there_is_nothing(chromium):
+    with opened(chromium, (SITE / "search.html").as_uri() + "?q=xylophone") as page:
+        page.get_by_text("did not match any documents").wait_for()
+        assert page.locator("#search-results ul.search li").count() == 0
+
+
+# Without JavaScript.
+
+
+def script_free_faults(page, name):
+    """Text and mathematics that do not show, or not in their own letters."""
+    if name == FRAME:
+        return []
+    faults = []
+    article = page.locator("article.bd-article, main").first
+    if len(article.inner_text()) < 40:
+        faults.append("shows no text")
+    formulas = page.locator(".katex-html:visible")
+    if formulas.count() < page.locator(".katex").count() / 2:
+        faults.append("shows less than half of its formulas")
+    for formula in formulas.all()[:3]:
+        box, font = formula.bounding_box(), formula.evaluate("e => getComputedStyle(e).fontFamily")
+        if box["width"] < 3 or "KaTeX" not in font:
+            faults.append(f"shows a formula {box['width']:.0f} wide in {font}")
+    if is_chapter(name) and not formulas.count():
+        faults.append("has no formula")
+    return faults
+
+
+def test_text_and_mathematics_need_no_script(chromium):
+    faults = for_every_page(chromium, script_free_faults, java_script_enabled=False)
+    assert faults == []
+
+
+# For everyone.
+
+
+def unfold(page):
+    """Every hidden cell and every solution, and wait until they are there."""
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    page.evaluate(
+        "for (const b of document.querySelectorAll('.toggle-hidden .toggle-button')) b.click()"
+    )
+    page.wait_for_timeout(600)  # solutions fade in, and the theme waits before it looks again
+
+
+def violations(page, axe):
+    page.evaluate(axe)
+    run = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})"
+    return [
+        f"{rule['id']} {node['target'][0]} {node['html'][:80]}"
+        for rule in page.evaluate(run, WCAG)["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def accessible_faults(page, axe):
+    unfold(page)
+    return violations(page, axe)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule_of_wcag(chromium, axe, scheme):
+    faults = []
+    with server() as address:
+        for name in pages():
+            with opened(chromium, f"{address}/{name}", color_scheme=scheme) as page:
+                faults += [f"{name}: {fault}" for fault in accessible_faults(page, axe)]
+    assert faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_open_search_field_breaks_no_rule(chromium, axe, scheme):
+    with (
+        server() as address,
+        opened(chromium, f"{address}/book/05_adam.html", color_scheme=scheme) as page,
+    ):
+        page.keyboard.press("Control+k")
+        page.wait_for_selector(".search-button__wrapper.show input")
+        page.keyboard.type("Adam")
+        assert violations(page, axe) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_open_menu_on_a_phone_breaks_no_rule(chromium, axe, scheme):
+    settings = dict(viewport=PHONE, color_scheme=scheme)
+    with server() as address, opened(chromium, f"{address}/book/05_adam.html", **settings) as page:
+        page.locator("button.primary-toggle").click()
+        page.wait_for_timeout(600)
+        assert page.locator(".bd-sidebar-primary").get_by_text("AdaMax").is_visible()
+        assert violations(page, axe) == []
+
+
+def colours(page):
+    style = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    return page.locator("body").evaluate(style)
+
+
+def brightness(colour):
+    """Of a colour that a browser names rgb(r, g, b), from 0 to 255."""
+    return sum(map(float, colour[4:-1].split(","))) / 3
+
+
+def dark_faults(page, name):
+    if name == FRAME:
+        return []
+    back, text = colours(page)
+    if not brightness(back) < 60 < 180 < brightness(text):
+        return [f"is {text} on {back}"]
+    return []
+
+
+def test_every_page_is_dark_for_who_prefers_it(chromium):
+    assert for_every_page(chromium, dark_faults, color_scheme="dark") == []
+
+
+def test_the_switch_is_remembered_on_the_next_page(chromium):
+    with opened(chromium, (SITE / "book/intro.html").as_uri(), color_scheme="light") as page:
+        theme = page.locator("html")
+        assert theme.get_attribute("data-theme") == "light"
+        for _ in range(3):
+            if theme.get_attribute("data-theme") == "dark":
+                break
+            page.locator(".theme-switch-button:visible").click()
+        assert theme.get_attribute("data-theme") == "dark"
+        page.goto((SITE / "book/05_adam.html").as_uri())
+        assert theme.get_attribute("data-theme") == "dark"
+        page.goto((SITE / "404.html").as_uri())
+        assert theme.get_attribute("data-theme") == "dark"
+
+
+def test_the_keyboard_reaches_what_a_mouse_does(chromium):
+    with opened(chromium, (SITE / "book/01_gradient_descent.html").as_uri()) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+        assert page.locator("#pst-skip-link").bounding_box()["y"] >= 0, "it shows itself"
+        page.keyboard.press("Enter")
+        assert page.url.endswith("#main-content")
+
+        fold = page.locator("details > summary").first
+        fold.focus()
+        page.keyboard.press("Enter")
+        assert page.locator("details[open]").count() == 1
+
+        solution = page.locator(".toggle-hidden .toggle-button").first
+        solution.focus()
+        before = page.locator("button.toggle-button-hidden").count()
+        page.keyboard.press("Enter")
+        assert page.locator("button.toggle-button-hidden").count() == before - 1
+
+        page.keyboard.press("Control+k")
+        assert page.evaluate("document.activeElement.type") == "search"
+        page.keyboard.press("Escape")
+        page.locator(".right-next").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/02_stochastic.html")
+
+
+FOCUS = """() => {
+    const style = getComputedStyle(document.activeElement);
+    return [document.activeElement.outerHTML.slice(0, 90), style.outlineStyle, style.boxShadow]
+}"""
+
+
+def test_what_has_the_focus_can_be_seen(chromium):
+    with opened(chromium, (SITE / "book/05_adam.html").as_uri()) as page:
+        unseen = []
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            what, outline, shadow = page.evaluate(FOCUS)
+            # Within a frame it is the frame's to show.
+            if outline == "none" and shadow == "none" and not what.startswith("<iframe"):
+                unseen.append(what)
+        assert unseen == []
+
+
+# Its shape.
+
+TOO_WIDE = """() => {
+    const width = document.documentElement.clientWidth;
+    const scrolls = e => e && (["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX)
+        || scrolls(e.parentElement === document.body ? null : e.parentElement));
+    return [...document.querySelectorAll("article *")]
+        .filter(e => e.getBoundingClientRect().right > width + 1 && !scrolls(e)
+            && !e.closest(".katex-mathml"))
+        .map(e => e.outerHTML.slice(0, 80)).slice(0, 5)
+}"""
+
+
+def width_faults(page, _):
+    unfold(page)
+    wide, room = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    faults = [f"is {wide} wide in a window of {room}"] if wide > room else []
+    return faults + [f"has something too wide: {what}" for what in page.evaluate(TOO_WIDE)]
+
+
+@pytest.mark.parametrize("viewport", [PHONE, NARROW], ids=["phone", "narrow"])
+def test_no_page_scrolls_sideways_on_a_phone(chromium, viewport):
+    assert for_every_page(chromium, width_faults, viewport=viewport) == []
+
+
+TEXT = ".bd-article, .bd-search-container"
+
+
+def shape_faults(page, name):
+    """A header, a column of text and words where they belong."""
+    if name in ("404.html", FRAME):
+        return []
+    faults = []
+    header = page.locator(".bd-header-article").bounding_box()
+    if not 40 <= header["height"] <= 80:
+        faults.append(f"has a header of {header['height']}")
+    article = page.locator(TEXT).bounding_box()
+    if not 550 <= article["width"] <= 900:
+        faults.append(f"has a column of {article['width']}")
+    if not 250 <= article["x"] <= 500 or article["y"] > 200:
+        faults.append(f"has its text at {article['x']}, {article['y']}")
+    words = len(page.locator(TEXT).inner_text().split())
+    if name != "search.html" and words < 30:
+        faults.append(f"is blank: {words} words")
+    pictures = page.locator("article img").evaluate_all(
+        "all => all.filter(e => e.complete && !e.naturalWidth).map(e => e.src)"
+    )
+    return faults + [f"shows no picture for {source}" for source in pictures]
+
+
+def test_every_page_has_its_shape(chromium):
+    assert for_every_page(chromium, shape_faults) == []
+
+
+# Its weight.
+
+
+def weight(site, name):
+    """The bytes of a page and of its pictures."""
+    own = site / name
+    loads = {check_pages.target(a, own) for what, a in check_pages.read(own).loads if what == "img"}
+    return sum(path.stat().st_size for path in {own, *loads} if path.is_file())
+
+
+def weight_faults(site=SITE):
+    faults = []
+    for name in pages(site):
+        limit = 1_500_000 if is_chapter(name) else 1_000_000
+        if (found := weight(site, name)) > limit:
+            faults.append(f"{name} weighs {found:,} bytes with its pictures, allowed {limit:,}")
+    whole = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+    if whole > 25_000_000:
+        faults.append(f"the site weighs {whole:,} bytes, allowed 25,000,000")
+    return faults
+
+
+def test_no_page_is_too_heavy():
+    assert weight_faults() == []
+
+
+# Each check refuses a page that is wrong in one way.
+
+GOOD = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
+<style>body { margin: 0; background: #fff; color: #222 }
+.bd-header-article { height: 60px } article { margin-left: 300px; width: 700px }
+.katex-html { font-family: KaTeX_Main }
+@media (max-width: 600px) { article { margin: 0; width: auto } }
+@media (prefers-color-scheme: dark) { body { background: #111; color: #ddd } }</style></head>
+<body><main><div class="bd-header-article"></div><article class="bd-article"><h1>A page</h1>
+<p>Thirty words, so that nobody takes it for a blank page: one two three four five six seven eight
+nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty.</p>
+<span class="katex"><span class="katex-html">x + y + z</span></span>
+</article></main></body></html>"""
+
+LOOKS = {
+    "offline": (offline_faults, {}),
+    "script-free": (script_free_faults, {"java_script_enabled": False}),
+    "dark": (dark_faults, {"color_scheme": "dark"}),
+    "phone": (width_faults, {"viewport": PHONE}),
+    "shape": (shape_faults, {}),
+}
+
+
+def faults_of(chromium, folder, text, look):
+    (folder / "page.html").write_text(text, encoding="utf-8")
+    check, settings = LOOKS[look]
+    return for_every_page(chromium, check, folder, ["page.html"], **settings)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_good_page_passes(chromium, tmp_path, look):
+    assert faults_of(chromium, tmp_path, GOOD, look) == []
+
+
+@pytest.mark.parametrize(
+    ("look", "old", "new", "fault"),
+    [
+        ("offline", "</p>", '<img src="http://127.0.0.1:9/a.png">', "asks for http"),
+        ("offline", "</p>", "<script>fetch('http://127.0.0.1:9/')</script>", "asks for http"),
+        ("offline", "</p>", "<script>missing()</script>", "has the error"),
+        ("offline", "</p>", '<img src="gone.png">', "does not get"),
+        ("offline", "</p>", "<script>console.error('no')</script>", "no"),
+        ("offline", "</p>", "<script>console.warn('hm')</script>", "hm"),
+        ("script-free", "<article", "<article hidden", "shows no text"),
+        ("script-free", "x + y + z", "", "shows less than half"),
+        ("script-free", "KaTeX_Main", "serif", "in serif"),
+        ("dark", "background: #111", "background: #eee", "is rgb"),
+        ("dark", "color: #ddd", "color: #222", "is rgb"),
+        ("phone", "</p>", '<div style="width: 500px">wide</div>', "is 500 wide"),
+        ("phone", "</p>", "<p style='width: 500px'>wide</p>", "has something too wide: <p"),
+        ("shape", "height: 60px", "height: 600px", "has a header of 600"),
+        ("shape", "width: 700px", "width: 70px", "has a column of 70"),
+        ("shape", "margin-left: 300px", "margin-left: 0", "has its text at 0"),
+        ("shape", "seven eight\nnine ten", "", "is blank"),
+        ("shape", "</p>", '<img src="gone.png" alt="">', "shows no picture"),
+    ],
+)
+def test_each_planted_fault_is_named(chromium, tmp_path, look, old, new, fault):
+    assert old in GOOD
+    if fault == "is blank":
+        text = GOOD[: GOOD.index("Thirty")] + "One word." + GOOD[GOOD.index("</p>") :]
+    else:
+        text = GOOD.replace(old, new, 1)
+    found = faults_of(chromium, tmp_path, text, look)
+    assert any(f.startswith(f"page.html: {fault}") or fault in f for f in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("color: #222", "color: #bbb", "color-contrast"),
+        ("</p>", '<img src="data:,">', "image-alt"),
+        ("</p>", "<details><img src='data:,'></details>", "image-alt"),
+        (' lang="en"', "", "html-has-lang"),
+        ("</p>", '<button aria-label="Find">Search</button>', "label-content-name-mismatch"),
+    ],
+)
+def test_axe_names_each_planted_fault(chromium, axe, tmp_path, old, new, rule):
+    assert old in GOOD
+    (tmp_path / "page.html").write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with server(tmp_path) as address, opened(chromium, f"{address}/page.html") as page:
+        assert any(fault.startswith(rule) for fault in accessible_faults(page, axe))
+
+
+def test_a_heavy_page_and_a_heavy_site_are_named(tmp_path):
+    (tmp_path / "a.png").write_bytes(bytes(1_000_000))
+    (tmp_path / "page.html").write_text(GOOD.replace("</p>", '<img src="a.png" alt="">'))
+    (tmp_path / "light.html").write_text(GOOD)
+    (fault,) = weight_faults(tmp_path)
+    assert fault.startswith("page.html weighs 1,000,")
+    (tmp_path / "big").write_bytes(bytes(25_000_000))
+    assert "the site weighs" in weight_faults(tmp_path)[-1]
