@@ -194,10 +194,10 @@ def unfold(page):
 
 def violations(page, axe):
     page.evaluate(axe)
-    run = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})"
+    settings = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
     return [
         f"{rule['id']} {node['target'][0]} {node['html'][:80]}"
-        for rule in page.evaluate(run, WCAG)["violations"]
+        for rule in page.evaluate("settings => axe.run(document, settings)", settings)["violations"]
         for node in rule["nodes"]
     ]
 
