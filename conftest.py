@@ -1,5 +1,7 @@
-"""For all tests, of the package and of the chapters: output is compared, so show no progress."""
+"""For all tests, of the package and of the chapters: output is compared, so it must not vary."""
 
 import os
 
-os.environ["TQDM_DISABLE"] = "1"  # a kernel that nbval starts inherits it
+# The kernels that nbval starts inherit these: no progress bar, and no line that names a GPU.
+os.environ["TQDM_DISABLE"] = "1"
+os.environ["ADAMTUT_DEVICE"] = "cpu"

@@ -2,9 +2,9 @@
 
 `rules` holds every update rule as a pure function and `registry` lists them, `descend` applies one
 to a function, `schedules` are rates that change with the step, `optim` has the rules as drop-ins
-for `torch.optim`. `problems` are test functions with gradients and minima, `plot` draws the figures
-of the book, `data` fetches real data sets. Each part is imported when it is first used, so that
-`import adamtut` needs NumPy alone.
+for `torch.optim`, `train` a loop for them on the CPU or a GPU. `problems` are test functions with
+gradients and minima, `plot` draws the figures of the book, `data` fetches real data sets. Each part
+is imported when it is first used, so that `import adamtut` needs NumPy alone.
 """
 
 import importlib
@@ -24,6 +24,7 @@ __all__ = [
     "registry",
     "rules",
     "schedules",
+    "train",
 ]
 
 

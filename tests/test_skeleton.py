@@ -189,6 +189,7 @@ OPTIONAL = ["matplotlib", "torch", "sklearn", "pooch", "tqdm", "IPython"]
         ("sklearn", "scikit-learn", "adamtut.data.breast_cancer()"),
         ("pooch", "pooch", "adamtut.data.mnist('test')"),
         ("torch", "PyTorch", "adamtut.optim"),
+        ("torch", "PyTorch", "adamtut.train"),
     ],
 )
 def test_a_missing_library_is_named_with_its_extra(missing, package, use):

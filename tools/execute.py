@@ -23,7 +23,8 @@ def execute(path: Path) -> None:
         coalesce_streams=True,  # and so would the places where a stream happened to be flushed
         resources={"metadata": {"path": path.parent}},
     )
-    environment = {**os.environ, "TQDM_DISABLE": "1"}  # a bar would be stored
+    # A bar would be stored, and so would the name of a GPU.
+    environment = {**os.environ, "TQDM_DISABLE": "1", "ADAMTUT_DEVICE": "cpu"}
     with client.setup_kernel(env=environment):
         for n, cell in enumerate(bar(notebook.cells, desc=path.stem, unit="cell")):
             client.execute_cell(cell, n, execution_count=client.code_cells_executed + 1)

@@ -33,6 +33,7 @@ def install_adamtut(version, source):
     if source is None:
         print(f"adamtut {version} is missing. In a clone of its repository: pip install .")
         return
+    print("Installing adamtut", version)
     # --no-deps: what is there already, NumPy above all, is not replaced.
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source]
     done = subprocess.run(pip, capture_output=True, text=True)
