@@ -140,7 +140,7 @@ def test_search_finds_the_chapter_and_lands_there(chromium):
     with opened(chromium, (SITE / "book/intro.html").as_uri()) as page:
         look_for(page, "bias correction").click()
         page.wait_for_url("**/06_bias_correction.html*")
-        assert page.locator("h1").inner_text().startswith("6. Bias correction")
+        assert page.locator("article h1").inner_text().startswith("6. Bias correction")
         # What was looked for is marked in the text.
         assert page.locator("span.highlighted").count() > 0
         assert page.faults == []
@@ -281,7 +281,8 @@ def test_the_keyboard_reaches_what_a_mouse_does(chromium):
     with opened(chromium, (SITE / "book/01_gradient_descent.html").as_uri()) as page:
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
-        assert page.locator("#pst-skip-link").bounding_box()["y"] >= 0, "it shows itself"
+        page.wait_for_timeout(600)
+        assert page.locator("#pst-skip-link").bounding_box()["y"] >= 0, "it has slid into view"
         page.keyboard.press("Enter")
         assert page.url.endswith("#main-content")
 
@@ -366,7 +367,7 @@ def shape_faults(page, name):
     if not 250 <= article["x"] <= 500 or article["y"] > 200:
         faults.append(f"has its text at {article['x']}, {article['y']}")
     words = len(page.locator(TEXT).inner_text().split())
-    if name != "search.html" and words < 30:
+    if name != "search.html" and words < 10:
         faults.append(f"is blank: {words} words")
     pictures = page.locator("article img").evaluate_all(
         "all => all.filter(e => e.complete && !e.naturalWidth).map(e => e.src)"

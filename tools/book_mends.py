@@ -4,6 +4,7 @@ What a style sheet can mend is in book/_static/adamtut.css, what a template can 
 """
 
 import re
+from pathlib import Path
 
 # What is written → what should be.
 MARKUP = [
@@ -45,7 +46,14 @@ def change(app, page, template, context, doctree):
         context["docstitle"] = ""
 
 
+def drop_source_maps(app, exception):
+    """More than a megabyte that only the theme's authors need."""
+    for path in (Path(app.outdir) / "_static").rglob("*.map"):
+        path.unlink()
+
+
 def setup(app):
+    app.connect("build-finished", drop_source_maps)
     # After the extensions have added theirs.
     app.connect("html-page-context", change, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
