@@ -580,7 +580,7 @@ def machine(monkeypatch, tmp_path):
 
 def test_setup_installs_what_is_missing(machine, capsys):
     assert machine.run() == "adamtut @ there"
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "Installing adamtut 1.2.3\n"
 
 
 def test_setup_leaves_the_same_version(machine):
