@@ -468,7 +468,7 @@ def test_the_source_distribution_holds_the_project(built):
     with tarfile.open(built[0]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     left_out = {name for name in project_files() if name not in names}
-    assert {name.split("/")[0] for name in left_out} <= {".ci", ".gitignore"}
+    assert {name.split("/")[0] for name in left_out} <= {".ci", ".github", ".gitignore"}
 
 
 @pytest.mark.slow
