@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import check_pages
+import notebooks
 import pytest
 import yaml
 from address import SETTING, Address
@@ -217,9 +218,15 @@ def test_every_page_has_a_picture_of_its_own_or_the_books(sites):
 
 @pytest.mark.slow
 @both
-def test_a_chapter_can_be_downloaded(sites, here):
+def test_a_page_can_be_downloaded_and_a_chapter_as_the_runners_copy(sites, here):
+    copies = notebooks.folder_of_this_checkout(here)
+    pages = read(sites[here])
     for name, source in documents().items():
-        assert f"../_sources/{source}" in read(sites[here])[f"{name}.html"].links
+        assert f"../_sources/{source}" in pages[f"{name}.html"].links
+        text = (sites[here] / "_sources" / source).read_text(encoding="utf-8")
+        chapter = (ROOT / source).read_text(encoding="utf-8")
+        assert text == copies.get(Path(source).name, chapter)
+        assert (text != chapter) == source.endswith(".ipynb")
 
 
 @pytest.mark.slow

@@ -479,6 +479,32 @@ def test_a_figure_has_its_caption_below():
     assert caption.id == f"{figure.id}-caption" and text.source == "Text."
 
 
+@every_copy
+def test_a_copy_ends_with_the_works_that_it_cites(where, name):
+    heading, *lines = COPIES[where, name].cells[-1].source.split("\n- ")
+    assert heading == "## Works cited\n"
+    cited = re.findall(r"\{cite:[pt]\}`([^`]+)`", markdown(CHAPTERS[name]))
+    keys = {key for keys in cited for key in re.split(", *", keys)}
+    assert len(lines) == len(keys) > 2
+    for key in keys:
+        who, when = BOOK.works[key]
+        first = re.split(r" et al\.| & ", who)[0]
+        assert any(first in line and when in line for line in lines), key
+    assert lines == [entry for entry in BOOK.entries.values() if entry in lines]
+
+
+def test_a_copy_without_citations_has_no_list():
+    *_, last = stamp(cells("code:x", "Text.")).cells
+    assert last.source == "Text."
+    *_, last = stamp(cells("code:x", "As {cite:t}`kingma2015` say.")).cells
+    assert last.source.startswith("## Works cited\n\n- Diederik P. Kingma and Jimmy Ba. Adam: a ")
+
+
+def test_an_entry_is_plain_markdown():
+    """No backslash that Jupyter would take for the beginning of a formula, and no LaTeX."""
+    assert [entry for entry in BOOK.entries.values() if re.search(r"[\\{}$\n]", entry)] == []
+
+
 @pytest.mark.parametrize("where", ADDRESSES)
 def test_the_title_says_where_a_copy_is_from(where):
     copied = stamp(cells(), address=ADDRESSES[where])

@@ -1,13 +1,16 @@
-"""Directive `downloads`: links to the book as one file, for those files that were made.
+"""What a reader can take away: each chapter as a notebook, and the book as one file.
 
-`make download` puts them into _build/download. They are copied to where the pages are, and a page
-that lists them is written anew when one of them appears, changes or goes.
+The download button of a chapter gives the runner's copy. The directive `downloads` links to the
+files that `make download` puts into _build/download. They are copied to where the pages are, and a
+page that lists them is written anew when one of them appears, changes or goes.
 """
 
 import hashlib
 import shutil
 from pathlib import Path
 
+import notebooks
+from address import address
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
@@ -70,8 +73,19 @@ def copy_files(app, exception):
         shutil.copyfile(path, folder / path.name)
 
 
+def replace_sources(app, exception):
+    """Sphinx puts the chapters themselves, labels and directives and all, behind the button."""
+    if exception or app.builder.format != "html":
+        return
+    sources = sorted((Path(app.outdir) / "_sources").rglob("*.ipynb"))
+    copies = notebooks.folder_of_this_checkout(address()) if sources else {}
+    for path in sources:
+        path.write_text(copies[path.name], encoding="utf-8", newline="\n")
+
+
 def setup(app):
     app.add_directive("downloads", Downloads)
     app.connect("env-get-outdated", reread)
     app.connect("build-finished", copy_files)
+    app.connect("build-finished", replace_sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

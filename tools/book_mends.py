@@ -52,8 +52,19 @@ def drop_source_maps(app, exception):
         path.unlink()
 
 
+def drop_old_pages(app, exception):
+    """Pages that an earlier version of the book had; Sphinx leaves them where they are."""
+    out, made = Path(app.outdir), app.env.found_docs | {"404", "genindex", "index", "search"}
+    for path in [*out.glob("*.html"), *out.glob("book/*.html")]:
+        if path.relative_to(out).with_suffix("").as_posix() not in made:
+            path.unlink()
+            (out / "_sources" / path.relative_to(out).with_suffix(".ipynb")).unlink(missing_ok=True)
+
+
 def setup(app):
     app.connect("build-finished", drop_source_maps)
+    # Before book_downloads, which knows no chapter for an old source.
+    app.connect("build-finished", drop_old_pages, priority=400)
     # After the extensions have added theirs.
     app.connect("html-page-context", change, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,6 +22,7 @@ from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from pybtex.database import parse_file
+from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 import adamtut
@@ -53,6 +54,7 @@ class Book:
     labels: dict[str, str]  # label → the page that has it
     terms: dict[str, str]  # entry of the glossary in small letters → as it is written there
     works: dict[str, tuple[str, str]]  # key of the bibliography → (authors, year or "")
+    entries: dict[str, str]  # key of the bibliography → the whole entry in Markdown, in its order
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def read_book(root: Path = ROOT) -> Book:
     glossary = (root / "book" / "glossary.md").read_text(encoding="utf-8")
     (entries,) = re.findall(r"^````\{glossary\}\n(.*?)^````$", glossary, re.MULTILINE | re.DOTALL)
     terms = {term.lower(): term for term in re.findall(r"^\S.*$", entries, re.MULTILINE)}
-    works = parse_file(str(root / "book" / "references.bib")).entries
-    return Book(chapters, labels, terms, {key: (authors(w), year(w)) for key, w in works.items()})
+    bibliography = parse_file(str(root / "book" / "references.bib"))
+    works = {key: (authors(w), year(w)) for key, w in bibliography.entries.items()}
+    return Book(chapters, labels, terms, works, printed(bibliography))
 
 
 def text_of(page: Path) -> str:
@@ -110,6 +113,18 @@ def authors(work) -> str:
 
 def year(work) -> str:
     return work.fields.get("year", "")
+
+
+def printed(bibliography) -> dict[str, str]:
+    """The works as the book's own bibliography prints them."""
+    style = find_plugin("pybtex.style.formatting", "plain")()
+    markdown = find_plugin("pybtex.backends", "markdown")()
+    found = {}
+    for entry in style.format_bibliography(bibliography):
+        text = " ".join(entry.text.render(markdown).split())
+        # Every mark of punctuation comes with a backslash, and \( would begin a formula.
+        found[entry.key] = re.sub(r"\\([^*_`\[\]\\])", r"\1", text)
+    return found
 
 
 # Text.
@@ -277,9 +292,26 @@ def runner_copy(
     stamped.cells = plain_cells(stamped.cells, place)
     first = next(cell for cell in stamped.cells if cell.cell_type == "code")
     first.source = notebook_setup.stamped(first.source, version, source)
+    if cited := citations(notebook):
+        stamped.cells.append(references_cell(cited, place.book))
     heading, _, text = stamped.cells[0].source.partition("\n")
     stamped.cells[0].source = f"{heading}\n\n{origin(place, version)}\n{text}"
     return stamped
+
+
+def citations(notebook) -> set[str]:
+    """The keys of the works that a chapter cites."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    found = re.findall(r"\{cite:[pt]\}`([^`]+)`", text)
+    return {key.strip() for keys in found for key in keys.split(",")}
+
+
+def references_cell(cited: set[str], book: Book):
+    """The works that a copy cites: it may be read where the bibliography is not."""
+    lines = [f"- {entry}" for key, entry in book.entries.items() if key in cited]
+    cell = nbformat.v4.new_markdown_cell("\n".join(["## Works cited", "", *lines]))
+    cell.id = "works-cited"
+    return cell
 
 
 def origin(place: Place, version: str) -> str:
@@ -427,9 +459,9 @@ def head_commit(address: Address | None) -> str:
     return done.stdout.strip()
 
 
-def main(out: Path) -> None:
-    here, book = address(), read_book()
-    files = folder(
+def folder_of_this_checkout(here: Address | None) -> dict[str, str]:
+    book = read_book()
+    return folder(
         {
             f"{name}.ipynb": nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
             for name in book.chapters
@@ -440,14 +472,18 @@ def main(out: Path) -> None:
         pyproject=tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8")),
         book=book,
     )
+
+
+def main(out: Path) -> None:
+    here = address()
+    files = folder_of_this_checkout(here)
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.ipynb"):  # a chapter that is gone must not be published again
         old.unlink()
     for name, content in files.items():
         (out / name).write_text(content, encoding="utf-8", newline="\n")
-    print(
-        f"{len(book.chapters)} notebooks in {out}, address: {here.repository if here else 'none'}"
-    )
+    count = sum(name.endswith(".ipynb") for name in files)
+    print(f"{count} notebooks in {out}, address: {here.repository if here else 'none'}")
 
 
 if __name__ == "__main__":
