@@ -229,6 +229,23 @@ def test_a_page_can_be_downloaded_and_a_chapter_as_the_runners_copy(sites, here)
         assert (text != chapter) == source.endswith(".ipynb")
 
 
+LAUNCH = re.compile(
+    r'</h1>\n<p class="launch"><a href="([^"]+)">Run in Colab</a> <a href="([^"]+)">'
+)
+
+
+@pytest.mark.slow
+@both
+def test_a_chapter_can_be_run_with_one_click(sites, here):
+    """Under its title, in words; not within a menu."""
+    pages = read(sites[here])
+    for name, source in documents().items():
+        links = [match.groups() for match in LAUNCH.finditer(pages[f"{name}.html"].text)]
+        copy = Path(source).name
+        expected = [(here.colab(copy), here.binder(copy))] if here else []
+        assert links == (expected if source.endswith(".ipynb") else [])
+
+
 @pytest.mark.slow
 @both
 def test_every_page_shows_the_logo(sites, here):

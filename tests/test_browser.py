@@ -6,12 +6,14 @@ browser asks for more than a file may do.
 
 import functools
 import http.server
+import re
 import threading
 from contextlib import contextmanager
 from pathlib import Path
 
 import check_pages
 import pytest
+from address import Address
 
 pytestmark = pytest.mark.browser
 
@@ -407,6 +409,52 @@ def test_every_page_has_its_shape(chromium):
     assert for_every_page(chromium, shape_faults) == []
 
 
+# With the address of a repository the pages have links and buttons that those above lack.
+
+
+@pytest.fixture(scope="module")
+def online(tmp_path_factory):
+    from test_book_address import build
+
+    return build(tmp_path_factory.mktemp("online"), "ada/book")
+
+
+ONLINE = ["book/intro.html", "book/05_adam.html"]
+LOOKS = {
+    "offline": (offline_faults, {}),
+    "script-free": (script_free_faults, {"java_script_enabled": False}),
+    "dark": (dark_faults, {"color_scheme": "dark"}),
+    "phone": (width_faults, {"viewport": PHONE}),
+    "shape": (shape_faults, {}),
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ONLINE)
+def test_the_links_of_the_published_book_break_no_rule(chromium, axe, online, scheme, name):
+    with (
+        server(online) as address,
+        opened(chromium, f"{address}/{name}", color_scheme=scheme) as page,
+    ):
+        page.locator(".dropdown-source-buttons button").click()
+        assert page.get_by_text("Suggest edit").is_visible()
+        assert accessible_faults(page, axe) == []
+
+
+@pytest.mark.parametrize("look", ["offline", "script-free", "shape", "phone"])
+def test_the_published_book_has_the_same_shape(chromium, online, look):
+    check, settings = LOOKS[look]
+    assert for_every_page(chromium, check, online, ONLINE, **settings) == []
+
+
+@pytest.mark.parametrize("viewport", [DESK, NARROW], ids=["desk", "narrow"])
+def test_a_chapter_is_one_click_from_colab(chromium, online, viewport):
+    with opened(chromium, (online / "book/05_adam.html").as_uri(), viewport=viewport) as page:
+        with page.expect_request(re.compile("^https:")) as asked:
+            page.get_by_role("link", name="Run in Colab").click()
+        assert asked.value.url == Address("ada", "book").colab("05_adam.ipynb")
+
+
 # Its weight.
 
 
@@ -446,14 +494,6 @@ GOOD = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
 nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty.</p>
 <span class="katex"><span class="katex-html">x + y + z</span></span>
 </article></main></body></html>"""
-
-LOOKS = {
-    "offline": (offline_faults, {}),
-    "script-free": (script_free_faults, {"java_script_enabled": False}),
-    "dark": (dark_faults, {"color_scheme": "dark"}),
-    "phone": (width_faults, {"viewport": PHONE}),
-    "shape": (shape_faults, {}),
-}
 
 
 def faults_of(chromium, folder, text, look):

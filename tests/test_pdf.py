@@ -31,6 +31,7 @@ FORMULA = (
 )
 FIRST = f"""<html><body><nav>the sidebar</nav><article class="bd-article">
 <section id="one"><h1>1. One<a class="headerlink" href="#one">#</a></h1>
+<p class="launch"><a href="https://colab.research.google.com/">Run in Colab</a></p>
 <p>See <a href="two.html">two</a>, <a href="two.html#deep">its depth</a>, <a href="#here">here</a>,
 <a href="../genindex.html">the index</a>, <a href="https://doi.org/1">a paper</a>, {FORMULA}.</p>
 <section id="here"><h2>Here</h2>
@@ -115,7 +116,17 @@ def test_the_content_is_there_and_the_machinery_is_not(pages):
     for part in ("Solved.", "Too.", "equal", "the index", "A picture to move. It is on", "ε"):
         assert part in text
     for part in (
-        *("sidebar", "#", "plot()", "Show", "In Jupyter", "as one PDF", "[source]", "run()"),
+        *(
+            "sidebar",
+            "#",
+            "plot()",
+            "Show",
+            "In Jupyter",
+            "in Colab",
+            "as one PDF",
+            "[source]",
+            "run()",
+        ),
         r"\epsilon",
     ):
         assert part not in text.partition("Contents")[2]

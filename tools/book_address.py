@@ -1,6 +1,6 @@
 """What the book's pages say about themselves, and the addresses that follow from the setting.
 
-With `ADAMTUT_REPOSITORY` set a page has buttons to the repository, a chapter also to Colab and
+With `ADAMTUT_REPOSITORY` set a page has buttons to the repository, a chapter has links to Colab and
 Binder, and the site has a sitemap. Without it no page leads to where nothing is.
 """
 
@@ -104,40 +104,39 @@ def is_chapter(app, page) -> bool:
     return source(app, page).endswith(".ipynb")
 
 
-def add_buttons(app, page, template, context, doctree):
-    """Our own: the theme's launch the file of the source branch, with its folder."""
+def add_links(app, page, template, context, doctree):
+    """Our own: the theme's launch the file of the source branch, from a menu behind a picture."""
     here = address()
     if not here:
         return
     file = source(app, page)
-    groups = []
     if is_chapter(app, page):
         copy = Path(file).name
-        launch = [
-            button("Colab", "Run in Colab", here.colab(copy), "_static/images/logo_colab.png"),
-            button("Binder", "Run on Binder", here.binder(copy), "_static/images/logo_binder.svg"),
-        ]
-        groups.append(group("Run this chapter", "fas fa-rocket", "launch-buttons", launch))
-    repository = [button("Repository", "Source repository", here.repository, "fab fa-github")]
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{launch_line(here, copy)}", 1)
+    buttons = [button("Repository", "Source repository", here.repository, "fab fa-github")]
     if file:
         edit = button("Suggest edit", "Suggest an edit", here.edit(file), "fas fa-pencil-alt")
-        repository.append(edit)
-    groups.append(group("Source repository", "fab fa-github", "source-buttons", repository))
-    context["header_buttons"] = groups + context["header_buttons"]
+        buttons.append(edit)
+    repository = {
+        "type": "group",
+        "tooltip": "Source repository",
+        "icon": "fab fa-github",
+        "label": "source-buttons",
+        "buttons": buttons,
+    }
+    context["header_buttons"] = [repository, *context["header_buttons"]]
+
+
+def launch_line(here, copy: str) -> str:
+    """Under the title of a chapter, in words: one click runs it."""
+    return (
+        f'<p class="launch"><a href="{html.escape(here.colab(copy))}">Run in Colab</a> '
+        f'<a href="{html.escape(here.binder(copy))}">Run on Binder</a></p>'
+    )
 
 
 def button(text: str, tooltip: str, url: str, icon: str) -> dict:
     return {"type": "link", "text": text, "tooltip": tooltip, "url": url, "icon": icon}
-
-
-def group(tooltip: str, icon: str, label: str, buttons: list[dict]) -> dict:
-    return {
-        "type": "group",
-        "tooltip": tooltip,
-        "icon": icon,
-        "label": label,
-        "buttons": buttons,
-    }
 
 
 def bibtex(year: str) -> str:
@@ -214,6 +213,6 @@ def setup(app):
     app.connect("builder-inited", drop_source_pages)
     app.connect("html-page-context", describe)
     # After the theme has made its list, at 501.
-    app.connect("html-page-context", add_buttons, priority=600)
+    app.connect("html-page-context", add_links, priority=600)
     app.connect("build-finished", write_site_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -60,7 +60,9 @@ MORE_FACES = [  # family, weight, style, file
 
 # Of the page's own machinery: links to a heading, scripts, the list of chapters, links to this
 # file, and the code that draws a figure, which is hidden online too.
-LEFT_OUT = ".headerlink, script, .toctree-wrapper, .downloads, .above-input, summary, button"
+LEFT_OUT = (
+    ".headerlink, script, .toctree-wrapper, .launch, .downloads, .above-input, summary, button"
+)
 
 # Black in any case; a span for each makes the file heavy.
 PLAIN = ".highlight .n, .highlight .nn, .highlight .o, .highlight .p, .highlight .w, .pre"
