@@ -6,7 +6,7 @@ losses = train.fit(model, cross_entropy, optim.Adam(model.parameters()), stream)
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,8 @@ def fit(
         `loss(model(inputs), targets)` → a tensor of one element, such as
         `torch.nn.functional.cross_entropy`.
     optimizer
-        Of `model.parameters()`, from `adamtut.optim` or `torch.optim`.
+        Of `model.parameters()`, from `adamtut.optim` or `torch.optim`. Not `LBFGS`, whose step
+        calls the loss again by itself.
     batches
         Pairs (inputs, targets), from `batches` or a `DataLoader`; moved to the model's device.
 
@@ -158,14 +159,22 @@ def fit(
     ((300,), True)
     """
     where = next(model.parameters()).device
-    total = len(batches) if isinstance(batches, Sized) else None
     losses = []
-    for inputs, targets in late_bar(batches, total=total, unit="step", leave=False):
+    for inputs, targets in late_bar(batches, total=_count(batches), unit="step", leave=False):
         optimizer.zero_grad()
         value = loss(model(inputs.to(where)), targets.to(where))
         value.backward()
         optimizer.step()
-        losses.append(value.detach())  # a number only at the end: a GPU need not wait in each step
+        losses.append(
+            value.detach().reshape(())
+        )  # a number only at the end: a GPU need not wait in each step
     if not losses:
         raise ValueError("there is no batch to fit; an iterator can be walked through only once")
     return torch.stack(losses).cpu().double().numpy()
+
+
+def _count(batches):
+    try:
+        return len(batches)
+    except TypeError:  # an iterator, or a DataLoader of a data set that streams
+        return None

@@ -219,13 +219,31 @@ def test_no_batch_at_all_is_refused():
         train.fit(model, mse_loss, optim.Adam(model.parameters()), used_up)
 
 
+class Streamed(torch.utils.data.IterableDataset):
+    """Its DataLoader has a length by its class, and none when asked."""
+
+    def __iter__(self):
+        _, stream = line()
+        return ((x, y) for batch in stream for x, y in zip(*batch, strict=True))
+
+
 def test_the_progress_bar_knows_how_many_steps_there_are(monkeypatch):
     asked = []
     monkeypatch.setattr(train, "late_bar", lambda items, **o: asked.append(o["total"]) or items)
     model, stream = line()
-    for batches in (stream, iter(stream)):
+    for batches in (stream, iter(stream), torch.utils.data.DataLoader(Streamed())):
         train.fit(model, mse_loss, optim.Adam(model.parameters()), batches)
-    assert asked == [30, None]
+    assert asked == [30, None, None]
+
+
+def test_a_loss_of_one_element_may_have_an_axis():
+    model, stream = line()
+
+    def with_axis(outputs, targets):
+        return mse_loss(outputs, targets).reshape(1)
+
+    losses = train.fit(model, with_axis, optim.Adam(model.parameters()), stream)
+    assert losses.shape == (30,)
 
 
 # A GPU that is none.
