@@ -139,13 +139,15 @@ FOLDING = {"jupyter", "cellView"}
 
 def code_faults(chapter, copied):
     before = [cell for cell in chapter.cells if cell.cell_type == "code"]
-    after = [cell for cell in copied.cells if cell.cell_type == "code"]
+    setup, *after = [cell for cell in copied.cells if cell.cell_type == "code"]
+    if setup.id != "setup":
+        return ["the first code cell is not the setup"]
     if len(before) != len(after):
         return [f"{len(before)} code cells became {len(after)}"]
     faults = []
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         if number == 0:
-            if not new.source.endswith(f"\n\n{notebook_setup.rest(old.source)}"):
+            if new.source != notebook_setup.rest(old.source):
                 faults.append("the imports changed")
         elif old.source != new.source:
             faults.append(f"code cell {number} changed")
@@ -253,19 +255,20 @@ def test_raw_labels_and_keys_are_noticed():
 @pytest.mark.parametrize(
     ("fault", "plant"),
     [
-        ("became", lambda cells: cells.pop(3)),
-        ("changed", lambda cells: cells[3].update(source="pass")),
-        ("changed", lambda cells: cells.insert(5, cells.pop(3))),
-        ("outputs", lambda cells: cells[3].update(outputs=[])),
-        ("imports", lambda cells: cells[1].update(source=cells[1].source + "\nx = 1")),
-        ("imports", lambda cells: cells[1].update(source=cells[1].source.partition("plt")[0])),
-        ("tags", lambda cells: cells[3].metadata.update(tags=["skip"])),
+        ("not the setup", lambda cells: cells.pop(1)),
+        ("became", lambda cells: cells.pop(4)),
+        ("changed", lambda cells: cells[4].update(source="pass")),
+        ("changed", lambda cells: cells.insert(6, cells.pop(4))),
+        ("outputs", lambda cells: cells[4].update(outputs=[])),
+        ("imports", lambda cells: cells[2].update(source=cells[2].source + "\nx = 1")),
+        ("imports", lambda cells: cells[2].update(source=cells[2].source.partition("plt")[0])),
+        ("tags", lambda cells: cells[4].metadata.update(tags=["skip"])),
     ],
 )
 def test_a_changed_code_cell_is_noticed(fault, plant):
     name = "01_gradient_descent.ipynb"
     changed = copy.deepcopy(COPIES["online", name])
-    assert [cell.cell_type for cell in changed.cells[1:6:2]] == ["code"] * 3
+    assert [changed.cells[n].cell_type for n in (1, 2, 4, 6)] == ["code"] * 4
     plant(changed.cells)
     assert any(fault in complaint for complaint in code_faults(CHAPTERS[name], changed))
 
@@ -450,7 +453,7 @@ def test_solutions_are_folded():
         f"{END}\n\n## After",
         "code:fourth",
     )
-    copied = stamp(chapter).cells[2:]
+    copied = stamp(chapter).cells[3:]
     below = "*The solution is the folded cell below.*"
 
     def folded(summary, text):
@@ -536,12 +539,18 @@ def setup_cell(**changes):
     return stamp(cells(), **changes).cells[1].source
 
 
+def test_the_setup_cell_is_folded_and_the_imports_are_open():
+    _, setup, imports = stamp(cells()).cells
+    assert setup.metadata == {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    assert setup.source.startswith("# @title Set up")
+    assert imports.source == "import numpy as np"
+
+
 def test_the_setup_cell_installs_the_commit():
     archive = f'"adamtut @ https://github.com/ada/book/archive/{COMMIT}.zip"'
     assert f'install_adamtut("1.2.3", {archive})' in setup_cell()
     assert 'install_adamtut("1.2.3", None)' in setup_cell(address=None)
     assert 'install_adamtut("1.2.3", "./x.whl")' in setup_cell(source="./x.whl")
-    assert setup_cell().endswith("\n\nimport numpy as np")
     ast.parse(setup_cell())  # no magic
 
 
@@ -594,8 +603,8 @@ class Machine:
         return SimpleNamespace(returncode=self.code, stdout="", stderr="no such host")
 
     def run(self, source="adamtut @ there"):
-        opening = setup_cell(source=source, address=None).replace("import numpy as np", "")
-        exec(compile(opening, "setup", "exec"), {"__name__": "__main__"})
+        setup = setup_cell(source=source, address=None)
+        exec(compile(setup, "setup", "exec"), {"__name__": "__main__"})
         return self.asked
 
 

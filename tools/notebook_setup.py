@@ -4,11 +4,14 @@ import ast
 import json
 from string import Template
 
+import nbformat
+
 # What `adamtut` and the chapters import, by the names that pip knows.
 NEEDED = ["matplotlib", "numpy", "pooch", "scikit-learn", "scipy", "torch", "tqdm"]
 
-# Runners read this.
+# Folded; Colab shows the title in its place, JupyterLab the first line.
 SETUP = Template('''\
+# @title Set up: install adamtut if it is missing
 import importlib
 import subprocess
 import sys
@@ -51,8 +54,7 @@ needed = $needed
 # scikit-learn is imported as sklearn.
 missing = [name for name in needed if not find_spec(name.replace("scikit-", "sk"))]
 if missing:
-    print("The chapters need more packages: pip install", *missing)
-
+    print("The chapters need more packages: pip install", *missing)\
 ''')
 
 
@@ -74,11 +76,15 @@ def rest(cell: str) -> str:
     return "\n".join(cell.split("\n")[statements[1].end_lineno :]).strip("\n")
 
 
-def stamped(cell: str, version: str, source: str | None) -> str:
-    """The cell with an opening that gives pip the source where the version is missing."""
-    opening = SETUP.substitute(
-        version=json.dumps(version),
-        source="None" if source is None else json.dumps(source),
-        needed=json.dumps(NEEDED),
+def setup_cell(version: str, source: str | None):
+    """A cell that gives pip the source where the version is missing."""
+    cell = nbformat.v4.new_code_cell(
+        SETUP.substitute(
+            version=json.dumps(version),
+            source="None" if source is None else json.dumps(source),
+            needed=json.dumps(NEEDED),
+        )
     )
-    return opening + rest(cell)
+    cell.id = "setup"
+    cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    return cell

@@ -290,8 +290,9 @@ def runner_copy(
     stamped = copy.deepcopy(notebook)
     stamped.metadata["colab"] = {"toc_visible": True}
     stamped.cells = plain_cells(stamped.cells, place)
-    first = next(cell for cell in stamped.cells if cell.cell_type == "code")
-    first.source = notebook_setup.stamped(first.source, version, source)
+    first = next(n for n, cell in enumerate(stamped.cells) if cell.cell_type == "code")
+    stamped.cells[first].source = notebook_setup.rest(stamped.cells[first].source)
+    stamped.cells.insert(first, notebook_setup.setup_cell(version, source))
     if cited := citations(notebook):
         stamped.cells.append(references_cell(cited, place.book))
     heading, _, text = stamped.cells[0].source.partition("\n")
