@@ -8,6 +8,8 @@ import math
 import sys
 from types import SimpleNamespace
 
+import numpy as np
+
 _python_numbers = SimpleNamespace(
     sqrt=math.sqrt,
     cos=math.cos,
@@ -27,6 +29,8 @@ def namespace(x):
     """
     if hasattr(x, "__array_namespace__"):
         return x.__array_namespace__()
+    if isinstance(x, np.generic):  # NumPy's scalars, before NumPy 2.1
+        return np
     if isinstance(x, int | float):
         return _python_numbers
     return sys.modules["torch"]
@@ -68,7 +72,7 @@ def maximum(x, y):
     library = namespace(y)
     if library is _python_numbers:
         return max(x, y)
-    return library.clip(y, min=x)
+    return library.clip(y, x, None)
 
 
 def minimum(x, y):
@@ -80,7 +84,7 @@ def minimum(x, y):
     library = namespace(y)
     if library is _python_numbers:
         return min(x, y)
-    return library.clip(y, max=x)
+    return library.clip(y, None, x)
 
 
 def sign(x):

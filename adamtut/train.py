@@ -146,7 +146,7 @@ def fit(
     Raises
     ------
     ValueError
-        There is no batch.
+        There is no batch, or the model has no parameters.
 
     Examples
     --------
@@ -158,16 +158,18 @@ def fit(
     >>> losses.shape, bool(losses[-1] < 0.01)
     ((300,), True)
     """
-    where = next(model.parameters()).device
+    first = next(model.parameters(), None)
+    if first is None:
+        raise ValueError("the model has no parameters to fit")
+    where = first.device
     losses = []
     for inputs, targets in late_bar(batches, total=_count(batches), unit="step", leave=False):
         optimizer.zero_grad()
         value = loss(model(inputs.to(where)), targets.to(where))
         value.backward()
         optimizer.step()
-        losses.append(
-            value.detach().reshape(())
-        )  # a number only at the end: a GPU need not wait in each step
+        # A number only at the end: a GPU need not wait in each step.
+        losses.append(value.detach().reshape(()))
     if not losses:
         raise ValueError("there is no batch to fit; an iterator can be walked through only once")
     return torch.stack(losses).cpu().double().numpy()

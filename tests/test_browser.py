@@ -14,6 +14,7 @@ from pathlib import Path
 import check_pages
 import pytest
 from address import Address
+from playwright.sync_api import TimeoutError
 
 pytestmark = pytest.mark.browser
 
@@ -76,9 +77,13 @@ def server(site=SITE):
 
 
 @contextmanager
-def opened(chromium, address, *, viewport=DESK, **settings):
-    """A page in a browser that has never been here before, and what went wrong on the way."""
+def opened(chromium, address, *, viewport=DESK, script="", **settings):
+    """A page in a browser that has never been here before, and what went wrong on the way.
+
+    `script` runs before any of the page's own.
+    """
     context = chromium.new_context(viewport=viewport, **settings)
+    context.add_init_script(script)
     page = context.new_page()
     page.faults = []
     page.on("request", lambda r: page.faults.extend(request_faults(r.url)))
@@ -237,14 +242,38 @@ def accessible_faults(page, axe):
     return violations(page, axe) + page.evaluate(PALE)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_breaks_a_rule_of_wcag(chromium, axe, scheme):
-    faults = []
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [("light", DESK), ("dark", DESK), ("light", PHONE)],
+    ids=["light", "dark", "phone"],
+)
+def test_no_page_breaks_a_rule_of_wcag(chromium, axe, scheme, viewport):
+    faults, settings = [], {"color_scheme": scheme, "viewport": viewport}
     with server() as address:
         for name in pages():
-            with opened(chromium, f"{address}/{name}", color_scheme=scheme) as page:
+            with opened(chromium, f"{address}/{name}", **settings) as page:
                 faults += [f"{name}: {fault}" for fault in accessible_faults(page, axe)]
     assert faults == []
+
+
+WIDE = """() => [...document.querySelectorAll("article *")]
+    .filter(e => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX === "auto")
+    .map(e => [e.className, e.tabIndex])"""
+
+
+def test_the_keyboard_scrolls_what_is_too_wide_for_a_phone(chromium):
+    with opened(chromium, (SITE / "book/notation.html").as_uri(), viewport=PHONE) as page:
+        found = page.evaluate(WIDE)
+        assert "pst-scrollable-table-container" in [name for name, _ in found]
+        assert {tab for _, tab in found} == {0}
+    with opened(chromium, (SITE / "book/07_step_size.html").as_uri(), viewport=PHONE) as page:
+        unfold(page)
+        found = page.evaluate(WIDE)
+        assert {"katex-html"} < {name for name, _ in found}
+        assert {tab for _, tab in found} == {0}
+        page.set_viewport_size(DESK)
+        page.wait_for_timeout(600)
+        assert page.locator(".katex-html[tabindex]").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -292,65 +321,117 @@ def test_every_page_is_dark_for_who_prefers_it(chromium):
     assert for_every_page(chromium, dark_faults, color_scheme="dark") == []
 
 
+def switch_theme(page):
+    """To dark; the next pages are dark too."""
+    theme = page.locator("html")
+    assert theme.get_attribute("data-theme") == "light"
+    for _ in range(3):
+        if theme.get_attribute("data-theme") == "dark":
+            break
+        page.locator(".theme-switch-button:visible").click()
+    assert theme.get_attribute("data-theme") == "dark"
+    page.goto((SITE / "book/05_adam.html").as_uri())
+    assert theme.get_attribute("data-theme") == "dark"
+    page.goto((SITE / "404.html").as_uri())
+    assert theme.get_attribute("data-theme") == "dark"
+
+
+def use_keyboard(page):
+    """Past the menus, into a folded cell and a solution, to the search and to the next page."""
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    page.wait_for_timeout(600)
+    assert page.locator("#pst-skip-link").bounding_box()["y"] >= 0, "it has slid into view"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main-content")
+
+    fold = page.locator("details > summary").first
+    fold.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("details[open]").count() == 1
+
+    solution = page.locator(".toggle-hidden .toggle-button").first
+    solution.focus()
+    before = page.locator("button.toggle-button-hidden").count()
+    page.keyboard.press("Enter")
+    assert page.locator("button.toggle-button-hidden").count() == before - 1
+
+    page.keyboard.press("Control+k")
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.press("Escape")
+    page.locator(".right-next").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/02_stochastic.html")
+
+
+USES = {
+    "theme": (switch_theme, "book/intro.html"),
+    "keyboard": (use_keyboard, "book/01_gradient_descent.html"),
+}
+
+
+def use(chromium, how, script=""):
+    do, name = USES[how]
+    settings = {"color_scheme": "light", "script": script}
+    with opened(chromium, (SITE / name).as_uri(), **settings) as page:
+        page.set_default_timeout(10_000)
+        do(page)
+
+
 def test_the_switch_is_remembered_on_the_next_page(chromium):
-    with opened(chromium, (SITE / "book/intro.html").as_uri(), color_scheme="light") as page:
-        theme = page.locator("html")
-        assert theme.get_attribute("data-theme") == "light"
-        for _ in range(3):
-            if theme.get_attribute("data-theme") == "dark":
-                break
-            page.locator(".theme-switch-button:visible").click()
-        assert theme.get_attribute("data-theme") == "dark"
-        page.goto((SITE / "book/05_adam.html").as_uri())
-        assert theme.get_attribute("data-theme") == "dark"
-        page.goto((SITE / "404.html").as_uri())
-        assert theme.get_attribute("data-theme") == "dark"
+    use(chromium, "theme")
 
 
 def test_the_keyboard_reaches_what_a_mouse_does(chromium):
-    with opened(chromium, (SITE / "book/01_gradient_descent.html").as_uri()) as page:
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
-        page.wait_for_timeout(600)
-        assert page.locator("#pst-skip-link").bounding_box()["y"] >= 0, "it has slid into view"
-        page.keyboard.press("Enter")
-        assert page.url.endswith("#main-content")
-
-        fold = page.locator("details > summary").first
-        fold.focus()
-        page.keyboard.press("Enter")
-        assert page.locator("details[open]").count() == 1
-
-        solution = page.locator(".toggle-hidden .toggle-button").first
-        solution.focus()
-        before = page.locator("button.toggle-button-hidden").count()
-        page.keyboard.press("Enter")
-        assert page.locator("button.toggle-button-hidden").count() == before - 1
-
-        page.keyboard.press("Control+k")
-        assert page.evaluate("document.activeElement.type") == "search"
-        page.keyboard.press("Escape")
-        page.locator(".right-next").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/02_stochastic.html")
+    use(chromium, "keyboard")
 
 
-FOCUS = """() => {
-    const style = getComputedStyle(document.activeElement);
-    return [document.activeElement.outerHTML.slice(0, 90), style.outlineStyle, style.boxShadow]
+REMOVE = """addEventListener("DOMContentLoaded", () =>
+    document.querySelectorAll("%s").forEach(e => e.remove()))"""
+
+
+@pytest.mark.parametrize(
+    ("how", "script"),
+    [
+        ("theme", "Storage.prototype.setItem = () => {}"),  # nothing is remembered
+        ("theme", REMOVE % ".theme-switch-button"),
+        ("keyboard", REMOVE % "#pst-skip-link"),
+        ("keyboard", "addEventListener('keydown', e => e.preventDefault(), true)"),
+        ("keyboard", "addEventListener('click', e => e.stopPropagation(), true)"),
+        ("keyboard", REMOVE % ".right-next"),
+    ],
+)
+def test_a_page_that_cannot_be_used_is_noticed(chromium, how, script):
+    with pytest.raises((AssertionError, TimeoutError)):
+        use(chromium, how, script)
+
+
+# How an element shows that it has the focus: an outline, or a shadow that it has not otherwise.
+RING = """e => {
+    const style = getComputedStyle(e);
+    const outline = style.outlineStyle === "none" ? "none" : style.outline;
+    return [e.outerHTML.slice(0, 90), outline + style.boxShadow]
 }"""
+
+
+def focus_faults(page, count=40):
+    unseen = []
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        element = page.evaluate_handle("document.activeElement")
+        what, focused = element.evaluate(RING)
+        element.evaluate("e => e.blur()")
+        page.wait_for_timeout(50)
+        _, otherwise = element.evaluate(RING)
+        # Within a frame it is the frame's to show. After the last one the page itself comes.
+        if focused == otherwise and not what.startswith(("<iframe", "<body")):
+            unseen.append(f"does not show the focus of {what}")
+    return unseen
 
 
 def test_what_has_the_focus_can_be_seen(chromium):
     with opened(chromium, (SITE / "book/05_adam.html").as_uri()) as page:
-        unseen = []
-        for _ in range(40):
-            page.keyboard.press("Tab")
-            what, outline, shadow = page.evaluate(FOCUS)
-            # Within a frame it is the frame's to show.
-            if outline == "none" and shadow == "none" and not what.startswith("<iframe"):
-                unseen.append(what)
-        assert unseen == []
+        assert focus_faults(page) == []
 
 
 # Its shape.
@@ -426,6 +507,7 @@ LOOKS = {
     "dark": (dark_faults, {"color_scheme": "dark"}),
     "phone": (width_faults, {"viewport": PHONE}),
     "shape": (shape_faults, {}),
+    "focus": (lambda page, _: focus_faults(page, 2), {}),
 }
 
 
@@ -492,7 +574,7 @@ GOOD = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
 <body><main><div class="bd-header-article"></div><article class="bd-article"><h1>A page</h1>
 <p>Thirty words, so that nobody takes it for a blank page: one two three four five six seven eight
 nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty.</p>
-<span class="katex"><span class="katex-html">x + y + z</span></span>
+<span class="katex"><span class="katex-html">x + y + z</span></span> <a href="#">A link</a>
 </article></main></body></html>"""
 
 
@@ -510,6 +592,18 @@ def test_a_good_page_passes(chromium, tmp_path, look):
 @pytest.mark.parametrize(
     ("look", "old", "new", "fault"),
     [
+        (
+            "focus",
+            "</p>",
+            '<a href="#" style="outline: none">a</a>',
+            "does not show the focus of <a",
+        ),
+        (
+            "focus",
+            "</p>",
+            '<a href="#" style="outline: none; box-shadow: 0 0 2px">a</a>',
+            "does not show the focus of <a",
+        ),
         ("offline", "</p>", '<img src="http://127.0.0.1:9/a.png">', "asks for http"),
         ("offline", "</p>", "<script>fetch('http://127.0.0.1:9/')</script>", "asks for http"),
         ("offline", "</p>", "<script>missing()</script>", "has the error"),
@@ -533,7 +627,7 @@ def test_a_good_page_passes(chromium, tmp_path, look):
 def test_each_planted_fault_is_named(chromium, tmp_path, look, old, new, fault):
     assert old in GOOD
     if fault == "is blank":
-        text = GOOD[: GOOD.index("Thirty")] + "One word." + GOOD[GOOD.index("</p>") :]
+        text = GOOD[: GOOD.index("Thirty")] + GOOD[GOOD.index("</p>") :]
     else:
         text = GOOD.replace(old, new, 1)
     found = faults_of(chromium, tmp_path, text, look)

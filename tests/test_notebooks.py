@@ -548,9 +548,9 @@ def test_the_setup_cell_is_folded_and_the_imports_are_open():
 
 def test_the_setup_cell_installs_the_commit():
     archive = f'"adamtut @ https://github.com/ada/book/archive/{COMMIT}.zip"'
-    assert f'install_adamtut("1.2.3", {archive})' in setup_cell()
-    assert 'install_adamtut("1.2.3", None)' in setup_cell(address=None)
-    assert 'install_adamtut("1.2.3", "./x.whl")' in setup_cell(source="./x.whl")
+    assert f'version, source = "1.2.3", {archive}\n' in setup_cell()
+    assert 'version, source = "1.2.3", None\n' in setup_cell(address=None)
+    assert 'version, source = "1.2.3", "./x.whl"\n' in setup_cell(source="./x.whl")
     ast.parse(setup_cell())  # no magic
 
 
@@ -574,14 +574,14 @@ class Machine:
     def __init__(self, monkeypatch, folder):
         self.found, self.version, self.code, self.after = None, None, 0, "site-packages"
         self.folder, self.lacks = folder, []
-        self.asked = None
+        self.asked, self.given = None, None
         monkeypatch.chdir(folder)
         monkeypatch.setattr(importlib.util, "find_spec", self.find_spec)
         monkeypatch.setattr(importlib.metadata, "distributions", self.distributions)
         monkeypatch.setattr(subprocess, "run", self.pip)
 
-    def have(self, place, version):
-        self.found, self.version = place, version
+    def have(self, place, version, given=None):
+        self.found, self.version, self.given = place, version, given
 
     def find_spec(self, name):
         if name != "adamtut":
@@ -594,11 +594,13 @@ class Machine:
 
     def distributions(self, name):
         assert name == "adamtut"
-        return [SimpleNamespace(version=self.version)] if self.version else []
+        wrote = json.dumps({"url": self.given}) if self.given else None
+        one = SimpleNamespace(version=self.version, read_text={"direct_url.json": wrote}.get)
+        return [one] if self.version else []
 
     def pip(self, command, **_):
         assert command[:4] == [sys.executable, "-m", "pip", "install"]
-        assert "--no-deps" in command
+        assert {"--no-deps", "--force-reinstall"} < set(command)
         self.asked, self.found = command[-1], self.after
         return SimpleNamespace(returncode=self.code, stdout="", stderr="no such host")
 
@@ -621,6 +623,21 @@ def test_setup_installs_what_is_missing(machine, capsys):
 def test_setup_leaves_the_same_version(machine):
     machine.have("site-packages", "1.2.3")
     assert machine.run() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "source", "asked"),
+    [
+        ("https://github.com/a/b/archive/new.zip", "adamtut @ {given}", None),
+        ("https://github.com/a/b/archive/old.zip", "adamtut @ there", "adamtut @ there"),
+        ("file:///home/ada/clone", "adamtut @ there", "adamtut @ there"),
+        ("file:///home/ada/clone", None, None),
+        (None, "adamtut @ there", None),  # a release
+    ],
+)
+def test_setup_replaces_the_same_version_of_another_source(machine, given, source, asked):
+    machine.have("site-packages", "1.2.3", given)
+    assert machine.run(source and source.format(given=given)) == asked
 
 
 def test_setup_replaces_another_version(machine):
@@ -652,7 +669,10 @@ def test_setup_prefers_the_wheel_beside_the_notebook(machine, tmp_path):
     wheel = tmp_path / "adamtut-1.2.3-py3-none-any.whl"
     wheel.touch()
     machine.have(None, None)
-    assert machine.run() == str(wheel)
+    assert machine.run() == wheel.as_uri()
+    machine.have("site-packages", "1.2.3", wheel.as_uri())
+    machine.asked = None
+    assert machine.run() is None
 
 
 def test_setup_says_what_to_do_where_there_is_no_source(machine, capsys):

@@ -330,6 +330,7 @@ def test_a_captured_wait_is_not_announced(watched, capfd):
 
 
 def test_compiling_is_announced(terminal, monkeypatch):
+    pytest.importorskip("torch")
     shown = terminal()
     from adamtut import _compiled
 
@@ -344,6 +345,7 @@ def test_compiling_is_announced(terminal, monkeypatch):
 
 
 def test_the_benchmark_shows_its_settings(terminal, monkeypatch):
+    pytest.importorskip("torch")
     shown = terminal()
     spec = importlib.util.spec_from_file_location("bench", ROOT / "benchmarks/optimizer_step.py")
     bench = importlib.util.module_from_spec(spec)

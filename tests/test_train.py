@@ -236,6 +236,13 @@ def test_the_progress_bar_knows_how_many_steps_there_are(monkeypatch):
     assert asked == [30, None, None]
 
 
+def test_a_model_without_parameters_is_refused():
+    model, stream = line()
+    optimizer = optim.Adam(model.parameters())
+    with pytest.raises(ValueError, match="the model has no parameters to fit"):
+        train.fit(torch.nn.Tanh(), mse_loss, optimizer, stream)
+
+
 def test_a_loss_of_one_element_may_have_an_axis():
     model, stream = line()
 

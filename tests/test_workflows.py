@@ -130,10 +130,13 @@ def call(words, installed):
 
 def folders(workflows):
     """What is handed on is made by the Makefile, or by python -m build."""
-    for where, _, _, job in jobs(workflows):
+    made = {word for word in MAKEFILE.split() if word.startswith("_build/")}
+    for where, name, _, job in jobs(workflows):
+        all_commands = [c for other in workflows[name]["jobs"].values() for c in commands(other)]
+        built = {"dist"} if ["python", "-m", "build"] in all_commands else set()
         paths = [*every(job, "path"), *(w for c in commands(job) for w in c if "_build" in w)]
         for path in paths:
-            if not re.search(rf"{re.escape(path)}\b", MAKEFILE):
+            if path not in made | built:
                 yield f"{where}: nothing makes {path!r}"
 
 
@@ -179,7 +182,7 @@ def coverage(workflows):
     if pinned != {PINNED}:
         yield f"test.yml: .ci/run must run on Python {PINNED}, the pins' own, got {sorted(pinned)}"
     for name in sorted(TARGETS):
-        if (name.startswith("test") or name in {"lint", "book"}) and name not in called:
+        if (name.startswith("test") or name in {"lint", "book", "download"}) and name not in called:
             yield f"test.yml: neither it nor .ci/run runs make {name}"
 
 
@@ -223,13 +226,14 @@ def the_address(workflows):
 
 def triggers(workflows):
     expected = {
-        "test": {"pull_request": None, "workflow_call": None, "workflow_dispatch": None},
         "publish": {"push": {"branches": [SOURCE_BRANCH]}, "workflow_dispatch": None},
         "release": {"push": {"tags": ["v*"]}},
     }
     for name, on in expected.items():
         if workflows[name]["on"] != on:
             yield f"{name}.yml: must run on {on}, got {workflows[name]['on']}"
+    if set(workflows["test"]["on"]) != {"pull_request", "workflow_call", "workflow_dispatch"}:
+        yield "test.yml: must run on pull requests, when called and by hand"
     weekly = workflows["weekly"]["on"]
     (cron,) = every(weekly, "cron")
     if "workflow_dispatch" not in weekly or not re.fullmatch(r"\d+ \d+ \* \* [0-6]", cron):
@@ -274,8 +278,26 @@ def actions(workflows):
                 called = workflows.get(Path(used).stem, {"on": {}})
                 if not (ROOT / used).is_file() or "workflow_call" not in called["on"]:
                     yield f"{where}: no workflow {used!r} that can be called"
+                    continue
+                inputs = (called["on"]["workflow_call"] or {}).get("inputs", {})
+                for name in set(job.get("with", {})) - set(inputs):
+                    yield f"{where}: {used!r} has no input {name!r}"
             elif not re.fullmatch(r"[\w-]+/[\w-]+@(release/)?v\d+", used):
                 yield f"{where}: {used!r} must end in a major version, as in @v4"
+
+
+def browsers(workflows):
+    """What prints or opens pages has Chromium."""
+    for where, _, _, job in jobs(workflows):
+        found = False
+        for words in commands(job):
+            found = found or words == ["tools/need_chromium"]
+            if (
+                words[0] == "make"
+                and {"pdf", "download", "test-browser"} & set(words)
+                and not found
+            ):
+                yield f"{where}: {shlex.join(words)} needs tools/need_chromium before it"
 
 
 def artifacts(workflows):
@@ -316,6 +338,7 @@ CHECKS = [
     triggers,
     order,
     actions,
+    browsers,
     artifacts,
     limits,
 ]
@@ -342,6 +365,10 @@ FAULTS = [
     (calls, "release", "python -m build", "twine upload dist", "unknown command 'twine'"),
     (folders, "publish", "path: _build/html", "path: _build/site", "nothing makes '_build/site'"),
     (folders, "publish", "_build/notebooks origin", "_build/copies origin", "'_build/copies'"),
+    (folders, "publish", "path: _build/html", "path: book", "nothing makes 'book'"),
+    (folders, "release", "run: python -m build", "run: make book", "nothing makes 'dist'"),
+    (actions, "publish", "pinned: true", "pins: true", "has no input 'pins'"),
+    (browsers, "publish", "      - run: tools/need_chromium\n", "", "make download needs"),
     (pythons, "test", '"3.13"', '"3.14"', "got ['3.14']"),
     (pythons, "test", '"3.13"]', "]", "expected ['3.11', '3.12', '3.13']"),
     (pythons, "weekly", '"3.13"', "3.10", "got ['3.1']"),
@@ -477,7 +504,7 @@ def test_the_branch_holds_the_copies_and_nothing_else(clone):
     origin = clone.parent / "origin.git"
     main = git("rev-parse", "HEAD", cwd=clone)
     for text in ("old", "new"):
-        files = {f"{text}.ipynb": text, "a.ipynb": text, ".binder/requirements.txt": "adamtut\n"}
+        files = {f"{text}.ipynb": text, "a.ipynb": text, "requirements.txt": "numpy\n"}
         write(clone / "_build" / "notebooks", files)
         done = push(clone)
         assert done.returncode == 0, done.stderr
@@ -520,7 +547,28 @@ def dist(tmp_path):
     return tmp_path
 
 
-def test_a_tag_must_be_the_version(dist, monkeypatch, capsys):
+@pytest.fixture
+def front_page(tmp_path_factory, monkeypatch):
+    page = tmp_path_factory.mktemp("root") / "README.md"
+    page.write_text("pip install adamtut", encoding="utf-8")
+    monkeypatch.setattr(check_release, "README", page)
+    return page
+
+
+def test_a_release_is_not_denied_on_the_front_page(dist, monkeypatch, front_page):
+    monkeypatch.setattr(check_release, "installed_version", lambda wheel: "1.2.3")
+    check_release.main("v1.2.3", dist)
+    front_page.write_text(f"Clone it. {check_release.NO_RELEASE}", encoding="utf-8")
+    with pytest.raises(SystemExit, match="say pip install adamtut"):
+        check_release.main("v1.2.3", dist)
+
+
+def test_the_front_page_says_it_in_these_words_if_at_all():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert ("no release" in text) == (check_release.NO_RELEASE in text)
+
+
+def test_a_tag_must_be_the_version(dist, monkeypatch, front_page, capsys):
     monkeypatch.setattr(check_release, "installed_version", lambda wheel: "1.2.3")
     check_release.main("v1.2.3", dist)
     assert "adamtut-1.2.3-py3-none-any.whl" in capsys.readouterr().out
@@ -543,15 +591,18 @@ def test_nothing_but_one_wheel_and_its_source_is_published(dist):
 @pytest.mark.slow
 def test_the_built_wheel_passes_with_its_tag_alone(tmp_path):
     """The commands of release.yml; needs a registry."""
-    build = [sys.executable, "-m", "build", "--outdir", tmp_path, ROOT]
+    dist = tmp_path / "dist"
+    build = [sys.executable, "-m", "build", "--outdir", dist, ROOT]
     subprocess.run(build, check=True, capture_output=True)
-    check = [sys.executable, ROOT / "tools" / "check_release.py"]
-    good = subprocess.run(
-        [*check, f"v{adamtut.__version__}", tmp_path], capture_output=True, text=True
-    )
+    root = tmp_path / "root"
+    (root / "tools").mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / "check_release.py", root / "tools")
+    (root / "README.md").write_text("pip install adamtut", encoding="utf-8")
+    check = [sys.executable, root / "tools" / "check_release.py"]
+    good = subprocess.run([*check, f"v{adamtut.__version__}", dist], capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
     assert "the wheel works alone" in good.stdout
-    bad = subprocess.run([*check, "v999.0", tmp_path], capture_output=True, text=True)
+    bad = subprocess.run([*check, "v999.0", dist], capture_output=True, text=True)
     assert bad.returncode == 1 and "got 'v999.0'" in bad.stderr
 
 
@@ -595,9 +646,6 @@ def test_make_hands_the_switch_to_the_installer(tmp_path):
 
 # tools/package_tests.py
 
-# Their tests import no PyTorch, but run what does: its compiler, and a benchmark.
-RUN_TORCH = {"progress"}
-
 
 def imports(path):
     """The modules that a file imports when it is imported itself."""
@@ -627,8 +675,7 @@ def test_every_test_of_the_package_without_pytorch_is_run():
     assert [name for name in package_tests.TESTS if needs_torch(f"test_{name}")] == []
     modules = {path.stem for path in (ROOT / "adamtut").iterdir()}
     tested = {name for name in modules if (ROOT / "tests" / f"test_{name}.py").is_file()}
-    assert tested >= RUN_TORCH, "an exception for nothing"
-    without = {name for name in tested - RUN_TORCH if not needs_torch(f"test_{name}")}
+    without = {name for name in tested if not needs_torch(f"test_{name}")}
     assert without and without <= set(package_tests.TESTS)
     assert all((ROOT / "tests" / f"test_{name}.py").is_file() for name in package_tests.TESTS)
 

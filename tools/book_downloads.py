@@ -17,7 +17,7 @@ from docutils.parsers.rst import Directive
 FOLDER = Path(__file__).parents[1] / "_build" / "download"
 FILES = {
     "adamtut.pdf": "The whole book as one PDF",
-    "adamtut-notebooks.zip": "All chapters as notebooks that run without a network",
+    "adamtut-notebooks.zip": "All chapters as notebooks, with the package, to run offline",
 }
 # Within the built pages. Sphinx's own downloads lie in folders beside ours.
 COPIES = "_downloads"

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = (
+    *("google-chrome", "google-chrome-stable", "chromium", "chromium-browser"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 QUIET = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -19,8 +22,9 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     raise FileNotFoundError(
-        f"no browser found: none of {', '.join(NAMES)} is on the PATH. Install Chromium, "
-        "on Debian and Ubuntu with: apt-get install chromium"
+        f"no browser found: none of {', '.join(NAMES)} is on the PATH. Install Google Chrome, or "
+        "Chromium, on Debian with: apt-get install chromium. (Ubuntu's is a snap, which cannot "
+        "read temporary files.)"
     )
 
 

@@ -6,6 +6,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+README = Path(__file__).parents[1] / "README.md"
 # From an empty folder, with what the wheel itself brings: NumPy.
 USE = """
 import adamtut
@@ -13,6 +14,10 @@ from adamtut import descend, rules
 assert abs(descend(rules.adam, lambda x: 2 * x, [1.0], lr=0.1, steps=200)[-1]).max() < 0.01
 print(adamtut.__version__)
 """
+
+
+# What the front page says until there is one.
+NO_RELEASE = "There is no release on a registry yet."
 
 
 def distributions(folder: Path) -> tuple[Path, Path]:
@@ -47,6 +52,10 @@ def main(tag: str, folder: str) -> None:
         )
     if not sdist.name.startswith(f"adamtut-{version}.tar"):
         sys.exit(f"the source distribution must be of version {version}, got {sdist.name}")
+    if NO_RELEASE in README.read_text(encoding="utf-8"):
+        sys.exit(
+            f"README.md says {NO_RELEASE!r}, and the registry shows it: say pip install adamtut"
+        )
     print(f"{wheel.name} and {sdist.name} are {tag}; the wheel works alone.")
 
 

@@ -13,6 +13,7 @@ NEEDED = ["matplotlib", "numpy", "pooch", "scikit-learn", "scipy", "torch", "tqd
 SETUP = Template('''\
 # @title Set up: install adamtut if it is missing
 import importlib
+import json
 import subprocess
 import sys
 from importlib import metadata
@@ -20,25 +21,29 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-def adamtut_is_here(version):
-    """Whether this version is installed. A checkout that is in use stays as it is."""
+def adamtut_is_here(version, source):
+    """Whether it is this version, of this source. A checkout that is in use stays as it is."""
     spec = find_spec("adamtut")
     if spec is None or spec.origin is None:
         return False
     if (Path(spec.origin).parents[1] / "pyproject.toml").exists():
         return True
-    return version in [found.version for found in metadata.distributions(name="adamtut")]
+    for found in metadata.distributions(name="adamtut"):
+        # pip writes down what it was given, but for a release.
+        given = json.loads(found.read_text("direct_url.json") or "{}").get("url")
+        if found.version == version:
+            return source is None or given is None or source.endswith(given)
+    return False
 
 
 def install_adamtut(version, source):
-    """Install the wheel that lies beside this notebook, or else from the source."""
-    source = next(map(str, Path.cwd().glob(f"adamtut-{version}-*.whl")), source)
     if source is None:
         print(f"adamtut {version} is missing. In a clone of its repository: pip install .")
         return
     print("Installing adamtut", version)
     # --no-deps: what is there already, NumPy above all, is not replaced.
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source]
+    options = ["--quiet", "--no-deps", "--force-reinstall"]
+    pip = [sys.executable, "-m", "pip", "install", *options, source]
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"pip could not install {source}\\n{done.stdout}{done.stderr}")
@@ -47,8 +52,11 @@ def install_adamtut(version, source):
         raise RuntimeError("adamtut is installed. Restart the kernel and run this cell again.")
 
 
-if not adamtut_is_here($version):
-    install_adamtut($version, $source)
+version, source = $version, $source
+# A wheel that lies beside this notebook comes first.
+source = next((p.as_uri() for p in Path.cwd().glob(f"adamtut-{version}-*.whl")), source)
+if not adamtut_is_here(version, source):
+    install_adamtut(version, source)
 
 needed = $needed
 # scikit-learn is imported as sklearn.

@@ -3,7 +3,7 @@
 Chromium prints it, not xelatex. The pages hold algorithms, theorems and exercises from Sphinx
 extensions and formulas that are HTML already; a browser shows them as they are online, where LaTeX
 would need each of them once more, and 340 MB of packages. What a browser lacks, the page numbers
-in the table of contents, comes from printing twice.
+in the table of contents, comes from printing until they agree.
 """
 
 import html
@@ -117,7 +117,7 @@ def replace_frame(frame, page: str) -> None:
     after = frame.find_next_sibling()
     if after and after.get_text().startswith("(In Jupyter"):
         after.decompose()
-    where = "the online page of this chapter"
+    where = "the page of this chapter"
     if here := address():
         url = html.escape(here.site(f"{page}.html"))
         where = f'{where}, <a href="{url}">{url}</a>'
@@ -205,7 +205,7 @@ def title_page(site: str, version: str) -> str:
 <div class="edition">
 <p>The chapters are notebooks; their code runs, and what it prints is tested. This is their printed
 form. The code that only draws a figure is left out, the solutions stand after their exercises, and
-the pictures that you can move are online{online}.</p>
+the pictures that you can move are on the book's pages{online}.</p>
 {config["html"]["extra_footer"].strip()}
 </div>
 </section>"""
