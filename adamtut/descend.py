@@ -43,13 +43,16 @@ def descend(
     Returns
     -------
     ndarray of shape (steps + 1, *x.shape)
-        After five seconds a progress bar appears on a terminal and in a notebook, with tqdm
-        installed; the environment variable `TQDM_DISABLE=1` turns it off.
 
     Raises
     ------
     ValueError, TypeError, FloatingPointError
         As `iterate`; and ValueError for a negative `steps`. Nothing is returned then.
+
+    Notes
+    -----
+    After five seconds a progress bar appears on a terminal and in a notebook, with tqdm
+    installed; the environment variable `TQDM_DISABLE=1` turns it off.
 
     Examples
     --------

@@ -4,10 +4,7 @@ From the file system for what must work without a network; from the loopback add
 browser asks for more than a file may do.
 """
 
-import functools
-import http.server
 import re
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import check_pages
 import pytest
 from address import Address
 from playwright.sync_api import TimeoutError
+from served import served
 
 pytestmark = pytest.mark.browser
 
@@ -61,19 +59,6 @@ FRAME = "_static/ravine.html"
 
 def is_chapter(name):
     return (ROOT / name).with_suffix(".ipynb").is_file()
-
-
-@contextmanager
-def server(site=SITE):
-    class Silent(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Silent, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{found.server_port}"
-        found.shutdown()
 
 
 @contextmanager
@@ -249,7 +234,7 @@ def accessible_faults(page, axe):
 )
 def test_no_page_breaks_a_rule_of_wcag(chromium, axe, scheme, viewport):
     faults, settings = [], {"color_scheme": scheme, "viewport": viewport}
-    with server() as address:
+    with served(SITE) as address:
         for name in pages():
             with opened(chromium, f"{address}/{name}", **settings) as page:
                 faults += [f"{name}: {fault}" for fault in accessible_faults(page, axe)]
@@ -279,7 +264,7 @@ def test_the_keyboard_scrolls_what_is_too_wide_for_a_phone(chromium):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_open_search_field_breaks_no_rule(chromium, axe, scheme):
     with (
-        server() as address,
+        served(SITE) as address,
         opened(chromium, f"{address}/book/05_adam.html", color_scheme=scheme) as page,
     ):
         page.keyboard.press("Control+k")
@@ -291,7 +276,10 @@ def test_the_open_search_field_breaks_no_rule(chromium, axe, scheme):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_open_menu_on_a_phone_breaks_no_rule(chromium, axe, scheme):
     settings = dict(viewport=PHONE, color_scheme=scheme)
-    with server() as address, opened(chromium, f"{address}/book/05_adam.html", **settings) as page:
+    with (
+        served(SITE) as address,
+        opened(chromium, f"{address}/book/05_adam.html", **settings) as page,
+    ):
         page.locator("button.primary-toggle").click()
         page.wait_for_timeout(600)
         assert page.locator(".bd-sidebar-primary").get_by_text("AdaMax").is_visible()
@@ -515,7 +503,7 @@ LOOKS = {
 @pytest.mark.parametrize("name", ONLINE)
 def test_the_links_of_the_published_book_break_no_rule(chromium, axe, online, scheme, name):
     with (
-        server(online) as address,
+        served(online) as address,
         opened(chromium, f"{address}/{name}", color_scheme=scheme) as page,
     ):
         page.locator(".dropdown-source-buttons button").click()
@@ -649,7 +637,7 @@ def test_each_planted_fault_is_named(chromium, tmp_path, look, old, new, fault):
 def test_axe_names_each_planted_fault(chromium, axe, tmp_path, old, new, rule):
     assert old in GOOD
     (tmp_path / "page.html").write_text(GOOD.replace(old, new, 1), encoding="utf-8")
-    with server(tmp_path) as address, opened(chromium, f"{address}/page.html") as page:
+    with served(tmp_path) as address, opened(chromium, f"{address}/page.html") as page:
         assert any(fault.startswith(rule) for fault in accessible_faults(page, axe))
 
 

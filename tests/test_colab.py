@@ -1,11 +1,10 @@
-"""Colab, rebuilt: its libraries and nothing of ours, an older NumPy, a notebook in an empty folder.
+"""Colab, rebuilt: its libraries and nothing of ours, its NumPy, a notebook in an empty folder.
 
 The environment holds links to the libraries of this one, so that nothing is fetched but its NumPy.
 There pip reaches one server, on this machine; it takes the place of the repository.
 """
 
 import functools
-import http.server
 import importlib.metadata
 import json
 import os
@@ -13,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import tomllib
 import zipfile
 from pathlib import Path
@@ -25,6 +23,7 @@ import pytest
 from address import Address
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from served import served
 
 import adamtut
 
@@ -95,22 +94,12 @@ def wheel(tmp_path_factory):
     return offline_zip.build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A folder and the address at which it is served."""
     folder = tmp_path_factory.mktemp("served")
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as http_server:
-        thread = threading.Thread(target=http_server.serve_forever)
-        thread.start()
-        yield folder, f"http://127.0.0.1:{http_server.server_port}"
-        http_server.shutdown()
-        thread.join()
+    with served(folder) as address:
+        yield folder, address
 
 
 @pytest.fixture

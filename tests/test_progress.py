@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import http.server
 import importlib.util
 import json
 import os
@@ -11,7 +10,6 @@ import re
 import subprocess
 import sys
 import termios
-import threading
 import time
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import numpy as np
 import pooch
 import pytest
 from nbclient import NotebookClient
+from served import served
 
 from adamtut import data, descend, progress, rules
 from adamtut.experiments import runner
@@ -261,24 +260,13 @@ def download(monkeypatch, tmp_path):
     (tmp_path / "site" / "airfoil_self_noise.dat").write_bytes(table)
     checksum = hashlib.sha256(table).hexdigest()
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments):
-            super().__init__(*arguments, directory=tmp_path / "site")
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        url = f"http://127.0.0.1:{server.server_address[1]}/"
-        monkeypatch.setitem(data._FILES, "airfoil_self_noise.dat", ((url,), (1000, 6), checksum))
+    with served(tmp_path / "site") as address:
+        known = (f"{address}/",), (1000, 6), checksum
+        monkeypatch.setitem(data._FILES, "airfoil_self_noise.dat", known)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.delenv("ADAMTUT_DATA", raising=False)
         monkeypatch.setattr("pooch.os_cache", lambda _: tmp_path / "cache")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
         yield data.airfoil
-        server.shutdown()
-        thread.join()
 
 
 def test_a_download_shows_its_bytes(terminal, download, monkeypatch):
