@@ -254,11 +254,11 @@ def test_the_keyboard_scrolls_what_is_too_wide_for_a_phone(chromium):
     with opened(chromium, (SITE / "book/07_step_size.html").as_uri(), viewport=PHONE) as page:
         unfold(page)
         found = page.evaluate(WIDE)
-        assert {"katex-html"} < {name for name, _ in found}
+        assert {"katex-display"} < {name for name, _ in found}
         assert {tab for _, tab in found} == {0}
         page.set_viewport_size(DESK)
         page.wait_for_timeout(600)
-        assert page.locator(".katex-html[tabindex]").count() == 0
+        assert page.locator(".katex-display[tabindex]").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

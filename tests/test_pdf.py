@@ -430,7 +430,8 @@ def test_a_faulty_print_is_noticed(book, reader, texts, printed):
     assert bookmark_faults(reader, texts, titles[1:])[0].startswith("the bookmarks are")
     late = [*texts[:9], "", *texts[9:]]  # the pages, one later than the bookmarks say
     assert f"{titles[-1]} is not on page" in bookmark_faults(reader, late, titles)[-1]
-    unlisted = [texts[0], *[""] * 5, *texts[6:]]
+    start = next(page for _, title, page in outline(reader) if title == titles[0])
+    unlisted = [texts[0], *[""] * (start - 2), *texts[start - 1 :]]
     assert "the contents do not say" in bookmark_faults(reader, unlisted, titles)[0]
     assert sections_without_bookmark(reader, ["Where nothing is"]) == ["Wherenothingis"]
 
