@@ -468,6 +468,10 @@ def shape_faults(page, name):
     words = len(page.locator(TEXT).inner_text().split())
     if name != "search.html" and words < 10:
         faults.append(f"is blank: {words} words")
+    wide = page.locator(".katex-display").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    )
+    faults += [f"has a formula wider than its column: {text[:60]}" for text in wide]
     pictures = page.locator("article img").evaluate_all(
         "all => all.filter(e => e.complete && !e.naturalWidth).map(e => e.src)"
     )
@@ -610,6 +614,12 @@ def test_a_good_page_passes(chromium, tmp_path, look):
         ("shape", "margin-left: 300px", "margin-left: 0", "has its text at 0"),
         ("shape", "seven eight\nnine ten", "", "is blank"),
         ("shape", "</p>", '<img src="gone.png" alt="">', "shows no picture"),
+        (
+            "shape",
+            "</p>",
+            '<div class="katex-display" style="width: 9px; overflow: auto">x+y+z</div>',
+            "has a formula wider than its column: x+y+z",
+        ),
     ],
 )
 def test_each_planted_fault_is_named(chromium, tmp_path, look, old, new, fault):
