@@ -13,6 +13,7 @@ import pytest
 from address import Address
 from playwright.sync_api import TimeoutError
 from served import served
+from test_book_address import build
 
 pytestmark = pytest.mark.browser
 
@@ -487,8 +488,6 @@ def test_every_page_has_its_shape(chromium):
 
 @pytest.fixture(scope="module")
 def online(tmp_path_factory):
-    from test_book_address import build
-
     return build(tmp_path_factory.mktemp("online"), "ada/book")
 
 

@@ -266,10 +266,15 @@ def test_the_archive_of_the_repository_installs_too(python, server, hatchling, t
         for file in committed():
             archive.write(ROOT / file, f"book-c0ffee/{file}")
     notebook = only_setup(stamped("05_adam", f"adamtut @ {address}/c0ffee.zip"))
-    notebook.cells.append(nbformat.v4.new_code_cell('load("small_rate")["seeds"][0]'))
-    notebook.cells[-2].source += "\nfrom adamtut.experiments import load"
-    _, facts = run(notebook, python, tmp_path, LOADED, PIP_FIND_LINKS=str(hatchling))
+    setup = notebook.cells[-1].source
+    use = 'from adamtut.experiments import load\nload("small_rate")["seeds"][0]'
+    notebook.cells += [nbformat.v4.new_code_cell(source) for source in (use, setup)]
+    notebook, facts = run(notebook, python, tmp_path, LOADED, PIP_FIND_LINKS=str(hatchling))
     assert list(check(facts, python)) == []
+    # Run again, it finds what it installed by the address that pip wrote down.
+    first, _, again, _ = [cell for cell in notebook.cells if cell.cell_type == "code"][-4:]
+    assert first.outputs[0].text == f"Installing adamtut {VERSION}\n"
+    assert again.source == setup and again.outputs == []
 
 
 def test_a_wrong_address_is_named_in_the_setup_cell(python, server, tmp_path):

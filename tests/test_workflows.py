@@ -537,6 +537,37 @@ def test_a_push_that_is_refused_fails_the_step(clone):
     assert push(clone).returncode != 0
 
 
+# tools/need_chromium
+
+
+def asked_of_apt(folder, browser):
+    """What it asks of apt-get on a machine with this browser, or with none."""
+    log = folder / "log"
+    for name in ("apt-get", "sudo", *([browser] if browser else [])):
+        program = folder / name
+        program.write_text(f'#!/bin/sh\necho "$@" >>"{log}"\n', encoding="utf-8")
+        program.chmod(0o755)
+    (folder / "id").symlink_to(shutil.which("id"))
+    need = ["/bin/sh", ROOT / "tools" / "need_chromium"]
+    subprocess.run(need, env={"PATH": str(folder)}, check=True, capture_output=True)
+    return log.read_text(encoding="utf-8") if log.exists() else ""
+
+
+# Those that tools/browser.py finds on the PATH; it needs Playwright to be imported.
+BROWSERS = ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser"]
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_browser_that_is_there_is_enough(tmp_path, name):
+    assert f'"{name}"' in (ROOT / "tools" / "browser.py").read_text(encoding="utf-8")
+    assert asked_of_apt(tmp_path, name) == ""
+
+
+@pytest.mark.parametrize("name", ["", "firefox"])
+def test_chromium_is_installed_where_none_is(tmp_path, name):
+    assert "install -y -qq chromium" in asked_of_apt(tmp_path, name)
+
+
 # tools/check_release.py
 
 
