@@ -18,8 +18,8 @@ help:  ## show this list
 
 book: .venv/.book  ## build the book and print the page to open
 	@mkdir -p _build
-	@tools/live _build/book.log $(BIN)/jupyter-book build . -W -n --keep-going
-	@$(BIN)/python tools/check_pages.py _build/html
+	@tools/setup/live _build/book.log $(BIN)/jupyter-book build . -W -n --keep-going
+	@$(BIN)/python -m tools.check.pages _build/html
 	@echo "The book is built. Open: $(CURDIR)/_build/html/index.html"
 
 test: .venv/.test  ## unit tests and doctests, then every chapter against its stored outputs
@@ -33,7 +33,7 @@ test-browser: book .venv/.browser  ## every page in Chromium: offline, accessibl
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m browser tests/test_browser.py tests/test_pdf.py
 
 test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python
-	$(BIN)/python tools/package_tests.py
+	$(BIN)/python -m tools.check.package_tests
 
 lab: .venv/.lab  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book
@@ -42,17 +42,17 @@ serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
 notebooks: .venv/.book  ## the chapters as Jupyter and Colab show them best, in _build/notebooks
-	$(BIN)/python tools/notebooks.py _build/notebooks
+	$(BIN)/python -m tools.copies.notebooks _build/notebooks
 
 pdf: book .venv/.browser  ## the whole book as one PDF, in _build/download; needs Chromium
-	$(BIN)/python tools/pdf.py _build/html _build/download
+	$(BIN)/python -m tools.pdf.pdf _build/html _build/download
 
 download: notebooks pdf  ## the PDF and a zip that runs offline, and the book with links to both
-	$(BIN)/python tools/offline_zip.py _build/notebooks _build/download
+	$(BIN)/python -m tools.copies.offline_zip _build/notebooks _build/download
 	@$(MAKE) book
 
 execute: .venv/.test  ## run chapters again and store their outputs; CHAPTER=book/05_adam.ipynb for one
-	$(BIN)/python tools/execute.py $(or $(CHAPTER),$(wildcard book/*.ipynb))
+	$(BIN)/python -m tools.chapter.execute $(or $(CHAPTER),$(wildcard book/*.ipynb))
 
 lint: .venv/.test  ## formatting, style and types
 	$(BIN)/ruff format --check .
@@ -73,8 +73,8 @@ clean:  ## remove everything that was built, the virtual environment too
 
 # One virtual environment; a stamp file per set of extras says that it is installed.
 .venv/.book .venv/.lab .venv/.test .venv/.browser .venv/.package: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
-	@tools/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
+	@tools/setup/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
 	@touch $@
 
 .venv/bin/python:
-	@tools/make_venv "$(PYTHON)"
+	@tools/setup/make_venv "$(PYTHON)"

@@ -1,7 +1,8 @@
 """One setting makes every public address; unset, there is none."""
 
 import pytest
-from address import SETTING, Address, address
+
+from tools.address import SETTING, Address, address
 
 
 def test_unset_means_nowhere(monkeypatch):

@@ -1,4 +1,4 @@
-"""tools/book_address.py: the whole book, built with an address and without, page by page."""
+"""tools/sphinx/pages.py: the whole book, built with an address and without, page by page."""
 
 import os
 import re
@@ -10,11 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import check_pages
-import notebooks
 import pytest
 import yaml
-from address import SETTING, Address
+
+from tools.address import SETTING, Address
+from tools.check import pages as check_pages
+from tools.copies import notebooks
 
 ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")

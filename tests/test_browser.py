@@ -8,12 +8,13 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 
-import check_pages
 import pytest
-from address import Address
 from playwright.sync_api import TimeoutError
 from served import served
 from test_book_address import build
+
+from tools.address import Address
+from tools.check import pages as check_pages
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +34,7 @@ NARROW = {"width": 320, "height": 640}
 
 @pytest.fixture(scope="module")
 def chromium():
-    from browser import browser
+    from tools.setup.browser import browser
 
     with browser() as found:
         yield found
@@ -41,7 +42,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def axe():
-    from npm_package import fetch
+    from tools.setup.npm_package import fetch
 
     return (fetch(AXE, AXE_SHA512) / "axe.min.js").read_text(encoding="utf-8")
 

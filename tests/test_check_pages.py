@@ -1,11 +1,14 @@
-"""tools/check_pages.py: a small site without faults passes, and each planted fault is named."""
+"""tools/check/pages.py: a small site without faults passes, and each planted fault is named."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-import check_pages
 import pytest
+
+from tools.check import pages as check_pages
+
+ROOT = Path(__file__).parents[1]
 
 FIRST = """<!DOCTYPE html>
 <html lang="en">
@@ -132,10 +135,8 @@ def test_a_folder_without_pages_is_no_pass(tmp_path):
 
 def test_the_exit_status_tells_and_each_fault_has_a_line(site):
     def run():
-        tool = Path(check_pages.__file__)
-        return subprocess.run(
-            [sys.executable, tool, site], capture_output=True, text=True, check=False
-        )
+        tool = [sys.executable, "-m", check_pages.__name__, site]
+        return subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, check=False)
 
     passed = run()
     assert (passed.returncode, passed.stdout, passed.stderr) == (0, "", "")

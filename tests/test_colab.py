@@ -17,15 +17,14 @@ import zipfile
 from pathlib import Path
 
 import nbformat
-import notebooks
-import offline_zip
 import pytest
-from address import Address
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from served import served
 
 import adamtut
+from tools.address import Address
+from tools.copies import notebooks, offline_zip
 
 pytestmark = pytest.mark.slow
 

@@ -7,20 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import book_tables
 import pytest
 import torch
 
 from adamtut import __all__ as public
 from adamtut import experiments, optim, problems, rules
+from tools.sphinx import tables
 
 BOOK = Path(__file__).parents[1] / "book"
-RULE_ROWS = list(book_tables.rule_rows())
+RULE_ROWS = list(tables.rule_rows())
 API = (BOOK / "api.md").read_text(encoding="utf-8")
 
 
 def table_of_rules():
-    return list(book_tables.table(["Rule", "Function", "Source", "State", "Hyper"], RULE_ROWS))
+    return list(tables.table(["Rule", "Function", "Source", "State", "Hyper"], RULE_ROWS))
 
 
 def rules_in(rows):
@@ -70,7 +70,7 @@ def test_a_table_is_one_of_markdown():
 
 
 def test_the_table_of_optimizers_is_what_the_classes_say():
-    rows = list(book_tables.optimizer_rows())
+    rows = list(tables.optimizer_rows())
     names = [row[0].strip("`") for row in rows]
     assert names == [
         name
@@ -93,25 +93,25 @@ def test_the_table_of_optimizers_is_what_the_classes_say():
 
 def test_the_book_has_the_same_table_without_torch():
     code = """
-import book_tables
+from tools.sphinx import tables
 from unittest.mock import Mock
-book_tables.setup(Mock())
-assert type(book_tables.adamtut.optim.torch).__name__ == "_MockModule"
-print(list(book_tables.optimizer_rows()))
+tables.setup(Mock())
+assert type(tables.adamtut.optim.torch).__name__ == "_MockModule"
+print(list(tables.optimizer_rows()))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=BOOK.parent / "tools",
+        cwd=BOOK.parent,
         capture_output=True,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    assert ast.literal_eval(done.stdout) == list(book_tables.optimizer_rows())
+    assert ast.literal_eval(done.stdout) == list(tables.optimizer_rows())
 
 
 def test_the_page_says_what_was_measured_and_what_was_missed():
     result = experiments.load("optimizer_step")
-    text = "\n".join(book_tables.speed_lines())
+    text = "\n".join(tables.speed_lines())
     missed = [goal for goal in result["goals"] if not goal["reached"]]
     assert text.count("**") == 2 * len(missed)
     assert f"{len(result['goals'])} goals set beforehand {len(missed)} are missed" in text

@@ -1,4 +1,4 @@
-"""tools/notebooks.py and tools/offline_zip.py: the runner's copies read well and run alone."""
+"""tools/copies: the runner's copies read well and run alone."""
 
 import ast
 import copy
@@ -17,16 +17,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
-import notebook_setup
-import notebooks
-import offline_zip
 import pytest
 import yaml
-from address import SETTING, Address
 from docutils.nodes import make_id
 from sphinx.util.nodes import _make_id as sphinx_id
 
 import adamtut
+from tools.address import SETTING, Address
+from tools.copies import notebooks, offline_zip, setup_cell
 
 ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")
@@ -147,7 +145,7 @@ def code_faults(chapter, copied):
     faults = []
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         if number == 0:
-            if new.source != notebook_setup.rest(old.source):
+            if new.source != setup_cell.rest(old.source):
                 faults.append("the imports changed")
         elif old.source != new.source:
             faults.append(f"code cell {number} changed")
@@ -535,7 +533,7 @@ def test_a_chapter_stays_as_it_is():
 # The setup cell.
 
 
-def setup_cell(**changes):
+def setup_source(**changes):
     return stamp(cells(), **changes).cells[1].source
 
 
@@ -548,10 +546,10 @@ def test_the_setup_cell_is_folded_and_the_imports_are_open():
 
 def test_the_setup_cell_installs_the_commit():
     archive = f'"adamtut @ https://github.com/ada/book/archive/{COMMIT}.zip"'
-    assert f'version, source = "1.2.3", {archive}\n' in setup_cell()
-    assert 'version, source = "1.2.3", None\n' in setup_cell(address=None)
-    assert 'version, source = "1.2.3", "./x.whl"\n' in setup_cell(source="./x.whl")
-    ast.parse(setup_cell())  # no magic
+    assert f'version, source = "1.2.3", {archive}\n' in setup_source()
+    assert 'version, source = "1.2.3", None\n' in setup_source(address=None)
+    assert 'version, source = "1.2.3", "./x.whl"\n' in setup_source(source="./x.whl")
+    ast.parse(setup_source())  # no magic
 
 
 @pytest.mark.parametrize(
@@ -565,7 +563,7 @@ def test_the_setup_cell_installs_the_commit():
 )
 def test_another_opening_is_refused(cell):
     with pytest.raises(ValueError, match="first code cell must begin"):
-        notebook_setup.rest(cell)
+        setup_cell.rest(cell)
 
 
 class Machine:
@@ -605,7 +603,7 @@ class Machine:
         return SimpleNamespace(returncode=self.code, stdout="", stderr="no such host")
 
     def run(self, source="adamtut @ there"):
-        setup = setup_cell(source=source, address=None)
+        setup = setup_source(source=source, address=None)
         exec(compile(setup, "setup", "exec"), {"__name__": "__main__"})
         return self.asked
 
@@ -725,7 +723,7 @@ def test_requirements_are_what_is_imported():
         sources += [cell.source for cell in chapter.cells if cell.cell_type == "code"]
     names = set().union(*map(imported, sources)) - set(sys.stdlib_module_names) - {"adamtut"}
     names -= {"IPython", "matplotlib_inline", "jax"}  # part of Jupyter; only for whoever has it
-    needed = {name.replace("scikit-", "sk") for name in notebook_setup.NEEDED}
+    needed = {name.replace("scikit-", "sk") for name in setup_cell.NEEDED}
     assert names - needed == set()
     # scikit-learn brings scipy, and a chapter may use it; adamtut.data loads pooch by its name.
     assert needed - names <= {"scipy", "pooch"}

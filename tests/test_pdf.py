@@ -1,4 +1,4 @@
-"""tools/pdf.py and tools/book_downloads.py: the book as one file, and the links to it."""
+"""tools/pdf and tools/sphinx/downloads.py: the book as one file, and the links to it."""
 
 import re
 from collections import Counter
@@ -10,16 +10,17 @@ import pytest
 pytest.importorskip("pypdf")
 pytest.importorskip("playwright")
 
-import book_downloads
-import check_pages
 import matplotlib
-import pdf
-from address import SETTING
 from bs4 import BeautifulSoup
 from matplotlib import font_manager
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject
 from sphinx.application import Sphinx
+
+from tools.address import SETTING
+from tools.check import pages as check_pages
+from tools.pdf import pdf
+from tools.sphinx import downloads
 
 ROOT = Path(__file__).parents[1]
 SITE = "file:///site"
@@ -465,10 +466,10 @@ def project(tmp_path, monkeypatch):
     (source / "book" / "intro.rst").write_text("Intro\n=====\n\n.. downloads::\n\nThe end.\n")
     folder = tmp_path / "download"
     folder.mkdir()
-    monkeypatch.setattr(book_downloads, "FOLDER", folder)
+    monkeypatch.setattr(downloads, "FOLDER", folder)
 
     def build():
-        settings = {"extensions": ["book_downloads"], "master_doc": "index"}
+        settings = {"extensions": ["tools.sphinx.downloads"], "master_doc": "index"}
         app = Sphinx(source, None, out, tmp_path / "trees", "html", settings, status=None)
         app.build()
         page = (out / "book" / "intro.html").read_text(encoding="utf-8")

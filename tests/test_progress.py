@@ -13,7 +13,6 @@ import termios
 import time
 from pathlib import Path
 
-import execute
 import nbformat
 import numpy as np
 import pooch
@@ -23,6 +22,7 @@ from served import served
 
 from adamtut import data, descend, progress, rules
 from adamtut.experiments import runner
+from tools.chapter import execute
 
 ROOT = Path(__file__).parents[1]
 SWITCHES = ("TQDM_DISABLE", "CI")
@@ -444,7 +444,7 @@ def talk(seconds, status=0):
 
 
 def live(*command):
-    return str(ROOT / "tools/live"), "log", *command
+    return str(ROOT / "tools/setup/live"), "log", *command
 
 
 @pytest.mark.parametrize("status", [0, 3])
@@ -501,7 +501,7 @@ def pip(tmp_path):
         encoding="utf-8",
     )
     fake.chmod(0o755)
-    return {"cwd": tmp_path, "args": ["tools/install", str(fake), "book"]}
+    return {"cwd": tmp_path, "args": ["tools/setup/install", str(fake), "book"]}
 
 
 @pytest.mark.parametrize("status", ["0", "1"])

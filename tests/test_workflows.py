@@ -14,21 +14,21 @@ import sys
 from itertools import product
 from pathlib import Path
 
-import check_release
-import package_tests
 import pytest
 import yaml
-from address import NOTEBOOKS_BRANCH, SETTING, SOURCE_BRANCH
 
 import adamtut
+from tools.address import NOTEBOOKS_BRANCH, SETTING, SOURCE_BRANCH
+from tools.check import package_tests
+from tools.check import release as check_release
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "workflows"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yml"))}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE)[1].split())
-INSTALL = (ROOT / "tools" / "install").read_text(encoding="utf-8")
-# What make passes to a recipe's shell, tools/install reads there.
+INSTALL = (ROOT / "tools" / "setup" / "install").read_text(encoding="utf-8")
+# What make passes to a recipe's shell, tools/setup/install reads there.
 VARIABLES = {*re.findall(r"\$\((\w+)\)", MAKEFILE), *re.findall(r"\$\{([A-Z_]+)", INSTALL)}
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 VERSIONS = {"3.11", "3.12", "3.13"}
@@ -115,6 +115,9 @@ def call(words, installed):
             yield from (f"no variable {name!r}" for name in variables if name not in VARIABLES)
         case ["python", "-m", "pip", "install", *packages]:
             installed.update(packages)
+        case ["python", "-m", module, *_] if module.startswith("tools."):
+            if not (ROOT / module.replace(".", "/")).with_suffix(".py").is_file():
+                yield f"no module {module!r}"
         case ["python", "-m", module, *_]:
             if module not in installed | sys.stdlib_module_names:
                 yield f"python -m {module}: nothing installs {module!r}"
@@ -291,13 +294,13 @@ def browsers(workflows):
     for where, _, _, job in jobs(workflows):
         found = False
         for words in commands(job):
-            found = found or words == ["tools/need_chromium"]
+            found = found or words == ["tools/setup/need_chromium"]
             if (
                 words[0] == "make"
                 and {"pdf", "download", "test-browser"} & set(words)
                 and not found
             ):
-                yield f"{where}: {shlex.join(words)} needs tools/need_chromium before it"
+                yield f"{where}: {shlex.join(words)} needs tools/setup/need_chromium before it"
 
 
 def artifacts(workflows):
@@ -358,9 +361,15 @@ FAULTS = [
         "no variable 'CONSTRAINT'",
     ),
     (calls, "test", "bash .ci/run", "bash .ci/runs", "no script '.ci/runs'"),
-    (calls, "publish", "tools/push_notebooks", "tools/push_books", "no script 'tools/push_books'"),
-    (calls, "publish", "tools/push_notebooks", "tools/address.py", "that can be run"),
-    (calls, "release", "check_release.py", "check_tag.py", "no script 'tools/check_tag.py'"),
+    (
+        calls,
+        "publish",
+        "tools/copies/push_notebooks",
+        "tools/copies/push_books",
+        "no script 'tools/copies/push_books'",
+    ),
+    (calls, "publish", "tools/copies/push_notebooks", "tools/address.py", "that can be run"),
+    (calls, "release", "tools.check.release", "tools.check.tag", "no module 'tools.check.tag'"),
     (calls, "release", "pip install build", "pip install wheel", "nothing installs 'build'"),
     (calls, "release", "python -m build", "twine upload dist", "unknown command 'twine'"),
     (folders, "publish", "path: _build/html", "path: _build/site", "nothing makes '_build/site'"),
@@ -368,7 +377,7 @@ FAULTS = [
     (folders, "publish", "path: _build/html", "path: book", "nothing makes 'book'"),
     (folders, "release", "run: python -m build", "run: make book", "nothing makes 'dist'"),
     (actions, "publish", "pinned: true", "pins: true", "has no input 'pins'"),
-    (browsers, "publish", "      - run: tools/need_chromium\n", "", "make download needs"),
+    (browsers, "publish", "      - run: tools/setup/need_chromium\n", "", "make download needs"),
     (pythons, "test", '"3.13"', '"3.14"', "got ['3.14']"),
     (pythons, "test", '"3.13"]', "]", "expected ['3.11', '3.12', '3.13']"),
     (pythons, "weekly", '"3.13"', "3.10", "got ['3.1']"),
@@ -458,7 +467,7 @@ def test_the_actions_are_kept_up_to_date():
     assert update["package-ecosystem"] == "github-actions"
 
 
-# tools/push_notebooks, against a local repository.
+# tools/copies/push_notebooks, against a local repository.
 
 
 def git(*arguments, cwd):
@@ -494,7 +503,7 @@ def write(folder, files):
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def push(clone, script="tools/push_notebooks"):
+def push(clone, script="tools/copies/push_notebooks"):
     return subprocess.run(
         [ROOT / script, "_build/notebooks", "origin"], cwd=clone, capture_output=True, text=True
     )
@@ -537,7 +546,7 @@ def test_a_push_that_is_refused_fails_the_step(clone):
     assert push(clone).returncode != 0
 
 
-# tools/need_chromium
+# tools/setup/need_chromium
 
 
 def asked_of_apt(folder, browser):
@@ -548,18 +557,18 @@ def asked_of_apt(folder, browser):
         program.write_text(f'#!/bin/sh\necho "$@" >>"{log}"\n', encoding="utf-8")
         program.chmod(0o755)
     (folder / "id").symlink_to(shutil.which("id"))
-    need = ["/bin/sh", ROOT / "tools" / "need_chromium"]
+    need = ["/bin/sh", ROOT / "tools" / "setup" / "need_chromium"]
     subprocess.run(need, env={"PATH": str(folder)}, check=True, capture_output=True)
     return log.read_text(encoding="utf-8") if log.exists() else ""
 
 
-# Those that tools/browser.py finds on the PATH; it needs Playwright to be imported.
+# Those that tools/setup/browser.py finds on the PATH; it needs Playwright to be imported.
 BROWSERS = ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser"]
 
 
 @pytest.mark.parametrize("name", BROWSERS)
 def test_a_browser_that_is_there_is_enough(tmp_path, name):
-    assert f'"{name}"' in (ROOT / "tools" / "browser.py").read_text(encoding="utf-8")
+    assert f'"{name}"' in (ROOT / "tools" / "setup" / "browser.py").read_text(encoding="utf-8")
     assert asked_of_apt(tmp_path, name) == ""
 
 
@@ -568,7 +577,7 @@ def test_chromium_is_installed_where_none_is(tmp_path, name):
     assert "install -y -qq chromium" in asked_of_apt(tmp_path, name)
 
 
-# tools/check_release.py
+# tools/check/release.py
 
 
 @pytest.fixture
@@ -626,10 +635,11 @@ def test_the_built_wheel_passes_with_its_tag_alone(tmp_path):
     build = [sys.executable, "-m", "build", "--outdir", dist, ROOT]
     subprocess.run(build, check=True, capture_output=True)
     root = tmp_path / "root"
-    (root / "tools").mkdir(parents=True)
-    shutil.copy(ROOT / "tools" / "check_release.py", root / "tools")
+    tool = root / "tools" / "check" / "release.py"
+    tool.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / "check" / "release.py", tool)
     (root / "README.md").write_text("pip install adamtut", encoding="utf-8")
-    check = [sys.executable, root / "tools" / "check_release.py"]
+    check = [sys.executable, tool]
     good = subprocess.run([*check, f"v{adamtut.__version__}", dist], capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
     assert "the wheel works alone" in good.stdout
@@ -662,7 +672,7 @@ def test_the_pins_are_used_on_their_python_unless_switched_off(
     (tmp_path / ".venv").mkdir()
     (tmp_path / "tools").symlink_to(ROOT / "tools")
     inherited = {k: v for k, v in os.environ.items() if k != "CONSTRAINTS"}
-    install = ["tools/install", python, "book"]
+    install = ["tools/setup/install", python, "book"]
     subprocess.run(install, cwd=tmp_path, env=inherited | environment, check=True)
     (asked,) = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
     assert asked.endswith(expected)
@@ -675,7 +685,7 @@ def test_make_hands_the_switch_to_the_installer(tmp_path):
     assert "CONSTRAINTS=" in done.stdout.splitlines()
 
 
-# tools/package_tests.py
+# tools/check/package_tests.py
 
 
 def imports(path):

@@ -1,11 +1,12 @@
-"""tools/book_extension.py: KaTeX's server is waited for, and never left behind."""
+"""tools/sphinx/katex.py: KaTeX's server is waited for, and never left behind."""
 
 import os
 import sys
 from types import SimpleNamespace
 
-import book_extension
 import pytest
+
+from tools.sphinx import katex
 
 # Makes the socket's file, and listens to it after so many seconds.
 SLOW = """
@@ -31,7 +32,7 @@ def server(folder, wait):
 
 
 def test_a_server_that_makes_its_file_before_it_listens_is_waited_for(tmp_path):
-    node, connection = book_extension.start_katex(server(tmp_path, 0.5), tmp_path, timeout=30)
+    node, connection = katex.start_katex(server(tmp_path, 0.5), tmp_path, timeout=30)
     assert connection.recv(4) == b"here"
     connection.close()
     node.kill()
@@ -40,6 +41,6 @@ def test_a_server_that_makes_its_file_before_it_listens_is_waited_for(tmp_path):
 
 def test_a_server_that_does_not_listen_is_ended(tmp_path):
     with pytest.raises(TimeoutError, match="no server after 1 s"):
-        book_extension.start_katex(server(tmp_path, 60), tmp_path, timeout=1)
+        katex.start_katex(server(tmp_path, 60), tmp_path, timeout=1)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)

@@ -1,4 +1,6 @@
-"""Print the built book as one PDF: pdf.py _build/html _build/download.
+"""Print the built book as one PDF.
+
+    python -m tools.pdf.pdf _build/html _build/download
 
 Chromium prints it, not xelatex. The pages hold algorithms, theorems and exercises from Sphinx
 extensions and formulas that are HTML already; a browser shows them as they are online, where LaTeX
@@ -19,10 +21,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import matplotlib
-import npm_package
 import yaml
-from address import address
-from browser import browser
 from bs4 import BeautifulSoup
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import (
@@ -34,7 +33,11 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-ROOT = Path(__file__).parents[1]
+from tools.address import address
+from tools.book import ROOT
+from tools.setup import npm_package
+from tools.setup.browser import browser
+
 FILE = "adamtut.pdf"
 ABOUT = "An executable book about the Adam family of optimizers"
 
@@ -267,7 +270,7 @@ def styles() -> str:
             f"@font-face {{ font-family: {family}; font-weight: {weight}; font-style: {style};\n"
             f"  src: url({(more / file).as_uri()}); }}"
         )
-    return "\n".join([*faces, (ROOT / "tools" / "pdf.css").read_text(encoding="utf-8")])
+    return "\n".join([*faces, Path(__file__).with_name("pdf.css").read_text(encoding="utf-8")])
 
 
 def version() -> str:

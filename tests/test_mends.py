@@ -1,8 +1,8 @@
-"""tools/book_mends.py: what is left of an earlier build goes, and nothing else."""
+"""tools/sphinx/mends.py: what is left of an earlier build goes, and nothing else."""
 
 from types import SimpleNamespace
 
-import book_mends
+from tools.sphinx import mends
 
 
 def test_pages_of_an_earlier_book_go_and_the_others_stay(tmp_path):
@@ -13,6 +13,6 @@ def test_pages_of_an_earlier_book_go_and_the_others_stay(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     env = SimpleNamespace(found_docs={"book/05_adam"})
-    book_mends.drop_old_pages(SimpleNamespace(outdir=tmp_path, env=env), None)
+    mends.drop_old_pages(SimpleNamespace(outdir=tmp_path, env=env), None)
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert left == set(stay)

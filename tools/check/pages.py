@@ -1,4 +1,6 @@
-"""Refuse built pages that lack something: check_pages.py _build/html.
+"""Refuse built pages that lack something.
+
+    python -m tools.check.pages _build/html
 
 A page must load nothing from elsewhere, lead nowhere that is missing, have a title, show its
 mathematics as mathematics and say in words what its pictures show. Sphinx checks the sources;

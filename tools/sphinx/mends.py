@@ -63,7 +63,7 @@ def drop_old_pages(app, exception):
 
 def setup(app):
     app.connect("build-finished", drop_source_maps)
-    # Before book_downloads, which knows no chapter for an old source.
+    # Before tools.sphinx.downloads, which knows no chapter for an old source.
     app.connect("build-finished", drop_old_pages, priority=400)
     # After the extensions have added theirs.
     app.connect("html-page-context", change, priority=800)
