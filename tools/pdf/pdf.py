@@ -94,6 +94,8 @@ def article(page: str, text: str, book: list[str], site: str):
     content = BeautifulSoup(text, "html.parser").find("article", class_="bd-article")
     if content is None:
         raise ValueError(f"{page} has no <article class='bd-article'>; was it built by make book?")
+    for node in content.select("details.check"):
+        keep_line(node)
     for node in content.select(LEFT_OUT):
         node.decompose()
     for node in content.find_all(string=lambda text: text == "[source]"):
@@ -113,6 +115,13 @@ def article(page: str, text: str, book: list[str], site: str):
     for node in content.find_all(src=True):
         node["src"] = f"{site}/{on_site(node['src'], page)}"
     return content
+
+
+def keep_line(check) -> None:
+    """The one line of a check; its code is online, and in the notebook."""
+    line = check.summary.extract()
+    line.name, line["class"] = "p", "check"
+    check.replace_with(line)
 
 
 def replace_frame(frame, page: str) -> None:
