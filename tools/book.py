@@ -1,7 +1,186 @@
-"""The book as the tools see it: the folders of the project."""
+"""One model of the book: its order, parts, numbers, titles, questions and files.
 
+`_toc.yml` has the order; all else stands in the pages themselves. What the tools, the pages and the
+tests know of the book, they know from here.
+
+    from tools import book
+    for chapter in book.read().chapters:
+        print(chapter.heading, chapter.question, chapter.file)
+"""
+
+import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
+SITE = BUILD / "html"
+NOTEBOOKS = BUILD / "notebooks"
+DOWNLOADS = BUILD / "download"
+
+NUMBER = re.compile(r"(\d+)([a-z]?)")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the book; a chapter is a page with a number and a question."""
+
+    file: str  # book/05_adam.ipynb, from the root of the repository
+    title: str  # Adam
+    number: str = ""  # 5a
+    question: str = ""  # Which gradients deserve a step?
+
+    @property
+    def docname(self) -> str:
+        """What Sphinx and _toc.yml call it: book/05_adam."""
+        return self.file.rpartition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """05_adam."""
+        return Path(self.file).stem
+
+    @property
+    def heading(self) -> str:
+        """5a. Adam."""
+        return f"{self.number}. {self.title}" if self.number else self.title
+
+    @property
+    def is_chapter(self) -> bool:
+        return bool(self.number)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pages under a caption; the front page has none."""
+
+    caption: str
+    pages: tuple[Page, ...]
+
+
+@dataclass(frozen=True)
+class Book:
+    """The parts in their order, the front page first."""
+
+    title: str
+    parts: tuple[Part, ...]
+    last: int  # the number of the last chapter, once all are written
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        return tuple(page for part in self.parts for page in part.pages)
+
+    @property
+    def chapters(self) -> tuple[Page, ...]:
+        return tuple(page for page in self.pages if page.is_chapter)
+
+    @property
+    def to_come(self) -> str:
+        """The sentence about the chapters that are not there yet, or ''."""
+        written = max((order(chapter.number)[0] for chapter in self.chapters), default=0)
+        if written + 1 < self.last:
+            return f"Chapters {written + 1} to {self.last} are in preparation."
+        return f"Chapter {self.last} is in preparation." if written < self.last else ""
+
+    def page(self, docname: str) -> Page:
+        """The page that Sphinx calls so."""
+        found = {page.docname: page for page in self.pages}
+        if docname not in found:
+            raise KeyError(f"{docname!r} is not in _toc.yml, which has {', '.join(found)}")
+        return found[docname]
+
+
+def order(number: str) -> tuple[int, str]:
+    """What chapters are sorted by: 5a, 5b, 10."""
+    digits, letter = NUMBER.fullmatch(number).groups()
+    return int(digits), letter
+
+
+def read(root: Path = ROOT) -> Book:
+    """The book as it lies in the folder `root`."""
+    toc = read_toc(root)
+    front = Part("", (read_page(root, toc["root"]),))
+    parts = [
+        Part(part["caption"], tuple(read_page(root, entry["file"]) for entry in part["chapters"]))
+        for part in toc["parts"]
+    ]
+    book = Book(read_title(root), (front, *parts), toc["meta"]["last_chapter"])
+    check_numbers(book)
+    return book
+
+
+def read_title(root: Path = ROOT) -> str:
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["title"]
+
+
+def read_toc(root: Path = ROOT) -> dict:
+    """The table of contents; of what the format allows it may use as much as is read here."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    expect_keys("the top", toc, {"format", "root", "meta", "parts"})
+    expect_keys("meta", toc["meta"], {"last_chapter"})
+    for part in toc["parts"]:
+        expect_keys("a part", part, {"caption", "chapters"})
+        for entry in part["chapters"]:
+            expect_keys("a chapter", entry, {"file"})
+    return toc
+
+
+def expect_keys(what: str, found: dict, keys: set[str]) -> None:
+    if set(found) != keys:
+        raise ValueError(
+            f"_toc.yml: {what} must have the keys {', '.join(sorted(keys))}, got {found}"
+        )
+
+
+def read_page(root: Path, docname: str) -> Page:
+    """The page that _toc.yml calls so, a notebook or a text."""
+    notebook, text = f"{docname}.ipynb", f"{docname}.md"
+    if (root / notebook).is_file():
+        return read_chapter(notebook, (root / notebook).read_text(encoding="utf-8"))
+    if not (root / text).is_file():
+        raise FileNotFoundError(
+            f"_toc.yml: expected a file {notebook} or {text}; write it or remove the entry"
+        )
+    title = re.search(r"^# (.+)$", (root / text).read_text(encoding="utf-8"), re.MULTILINE)
+    if not title:
+        raise ValueError(f"{text}: expected a title, as in `# Glossary`")
+    return Page(text, title[1])
+
+
+def read_chapter(file: str, text: str) -> Page:
+    """The chapter in a notebook: its first cell has label, title and question."""
+    cells = json.loads(text)["cells"]
+    opening = "".join(cells[0]["source"]) if cells else ""
+    blocks = re.split(r"\n\s*\n", re.sub(r"^\([^()\s]+\)=\n", "", opening).strip())
+    title = re.fullmatch(r"# (\d+[a-z]?)\. (.+)", blocks[0])
+    if not title:
+        raise ValueError(
+            f"{file}: the first cell must begin with a title that has a number, as in "
+            f"`# 5a. Adam`, got {blocks[0][:80]!r}"
+        )
+    number, title = title.groups()
+    if not Path(file).name.startswith(f"{order(number)[0]:02d}_"):
+        raise ValueError(f"{file}: the name must begin with the chapter's number, {number}")
+    under = blocks[1] if len(blocks) > 1 else ""
+    question = re.fullmatch(r"\*([^*\n]+\?)\*", under)
+    if not question:
+        raise ValueError(
+            f"{file}: the paragraph under the title must be the chapter's question, one line in "
+            f"italics, as in `*Which gradients deserve a step?*`, got {under[:80]!r}"
+        )
+    return Page(file, title, number, question[1])
+
+
+def check_numbers(book: Book) -> None:
+    """Chapters stand in the order of their numbers, and no two have the same."""
+    chapters = book.chapters
+    for one, next_one in zip(chapters, chapters[1:], strict=False):
+        if order(one.number) >= order(next_one.number):
+            raise ValueError(
+                f"{next_one.file}: chapter {next_one.number} comes after {one.file}, which is "
+                f"chapter {one.number}; give it a later number, or move it in _toc.yml"
+            )
