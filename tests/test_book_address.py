@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 
+from tools import book
 from tools.address import SETTING, Address
 from tools.check import pages as check_pages
 from tools.copies import notebooks
@@ -26,12 +26,7 @@ OTHER_HOSTS = {"creativecommons.org", "doi.org"}
 
 def documents():
     """The pages of the table of contents: name → source file."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    names = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-    return {
-        name: next(f"{name}{end}" for end in (".ipynb", ".md") if (ROOT / f"{name}{end}").is_file())
-        for name in names
-    }
+    return {page.docname: page.file for page in book.read().pages}
 
 
 class Page(HTMLParser):

@@ -29,7 +29,7 @@ from tools.copies import notebooks, offline_zip
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-BOOK = notebooks.read_book()
+REFERENCES = notebooks.read_references()
 VERSION = adamtut.__version__
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # What the chapters and a kernel import. NumPy stands below, as old as Colab's.
@@ -147,7 +147,7 @@ def committed():
 def stamped(chapter, source):
     notebook = nbformat.read(ROOT / "book" / f"{chapter}.ipynb", as_version=4)
     here = Address("ada", "book")
-    options = {"address": here, "commit": "c0ffee", "version": VERSION, "book": BOOK}
+    options = {"address": here, "commit": "c0ffee", "version": VERSION, "references": REFERENCES}
     return notebooks.runner_copy(notebook, name=chapter, source=source, **options)
 
 

@@ -29,17 +29,17 @@ from tools.copies import notebooks, offline_zip, setup_cell
 ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-BOOK = notebooks.read_book()
+REFERENCES = notebooks.read_references()
 CHAPTERS = {
-    f"{name}.ipynb": nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
-    for name in BOOK.chapters
+    f"{chapter.name}.ipynb": nbformat.read(ROOT / chapter.file, as_version=4)
+    for chapter in REFERENCES.book.chapters
 }
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 ADDRESSES = {"online": HERE, "no-address": None}
 
 
 def stamp(notebook, name="01_gradient_descent.ipynb", address=HERE, **changes):
-    arguments = {"commit": COMMIT, "version": "1.2.3", "book": BOOK} | changes
+    arguments = {"commit": COMMIT, "version": "1.2.3", "references": REFERENCES} | changes
     return notebooks.runner_copy(notebook, name=name, address=address, **arguments)
 
 
@@ -87,17 +87,17 @@ LINK = re.compile(r"!?\[([^]]*)\]\(([^)\s]+)\)")
 
 def anchors(page):
     """The anchors of a page that the book's sources name, by the rules of docutils and Sphinx."""
-    text = notebooks.text_of(ROOT / page)
+    text = notebooks.text_of(page)
     labels = re.findall(r"^\(([^()\s]+)\)=$|^ *:label: *(\S+)$", text, re.MULTILINE)
     found = {make_id(a or b) for a, b in labels}
-    if page.endswith("glossary"):
+    if page.stem == "glossary":
         terms = re.search(r"^````\{glossary\}\n(.*?)^````$", text, re.MULTILINE | re.DOTALL)[1]
         found |= {sphinx_id(f"term-{t}") for t in re.findall(r"^\S.*$", terms, re.MULTILINE)}
     return found
 
 
 ANCHORS = {
-    f"book/{path.stem}.html": anchors(f"book/{path.stem}")
+    f"book/{path.stem}.html": anchors(path)
     for path in [*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
 }
 HOSTS = ("github", "colab.research", "mybinder")
@@ -128,7 +128,7 @@ def word_faults(text):
     """Raw labels, keys of the bibliography, and brackets of a reference in what is read."""
     text = re.sub(r"\]\([^)\s]+\)", "]", without_code(text))
     text = re.sub(r"\$\$.*?\$\$|\$[^$]+\$", "", text, flags=re.DOTALL)
-    names = [*BOOK.labels, *(key for key in BOOK.works if re.search(r"\d|-", key))]
+    names = [*REFERENCES.labels, *(key for key in REFERENCES.works if re.search(r"\d|-", key))]
     return [name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
 
 
@@ -328,8 +328,10 @@ SITE = "https://ada.github.io/book/book"
 )
 def test_text_becomes_plain(source, online, alone):
     if online:
-        assert notebooks.plain_markdown(source, notebooks.Place("x", HERE, BOOK)) == online
-    assert notebooks.plain_markdown(source, notebooks.Place("03_momentum", None, BOOK)) == alone
+        assert notebooks.plain_markdown(source, notebooks.Place("x", HERE, REFERENCES)) == online
+    assert (
+        notebooks.plain_markdown(source, notebooks.Place("03_momentum", None, REFERENCES)) == alone
+    )
 
 
 def test_directives_become_plain():
@@ -379,7 +381,7 @@ Run it.
 ```python
 x = "{ref}`x`"
 ```"""
-    assert notebooks.plain_markdown(source, notebooks.Place("x", None, BOOK)) == expected
+    assert notebooks.plain_markdown(source, notebooks.Place("x", None, REFERENCES)) == expected
 
 
 @pytest.mark.parametrize(
@@ -399,19 +401,18 @@ x = "{ref}`x`"
 )
 def test_what_has_no_plain_form_is_refused_by_name(source, named):
     with pytest.raises(ValueError, match=re.escape(named)):
-        notebooks.plain_markdown(source, notebooks.Place("x", HERE, BOOK))
+        notebooks.plain_markdown(source, notebooks.Place("x", HERE, REFERENCES))
 
 
 def test_anchors_of_terms_are_those_of_sphinx():
-    assert len(BOOK.terms) > 40
-    for term in BOOK.terms.values():
+    assert len(REFERENCES.terms) > 40
+    for term in REFERENCES.terms.values():
         assert notebooks.term_id(term) == sphinx_id(f"term-{term}")
 
 
 def test_markdown_is_read_as_the_book_reads_it():
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     assert set(config["parse"]["myst_enable_extensions"]) == notebooks.EXTENSIONS
-    assert config["title"] == notebooks.TITLE
 
 
 def cells(*sources):
@@ -488,10 +489,10 @@ def test_a_copy_ends_with_the_works_that_it_cites(where, name):
     keys = {key for keys in cited for key in re.split(", *", keys)}
     assert len(lines) == len(keys) > 2
     for key in keys:
-        who, when = BOOK.works[key]
+        who, when = REFERENCES.works[key]
         first = re.split(r" et al\.| & ", who)[0]
         assert any(first in line and when in line for line in lines), key
-    assert lines == [entry for entry in BOOK.entries.values() if entry in lines]
+    assert lines == [entry for entry in REFERENCES.entries.values() if entry in lines]
 
 
 def test_a_copy_without_citations_has_no_list():
@@ -503,7 +504,7 @@ def test_a_copy_without_citations_has_no_list():
 
 def test_an_entry_is_plain_markdown():
     """No backslash that Jupyter would take for the beginning of a formula, and no LaTeX."""
-    assert [entry for entry in BOOK.entries.values() if re.search(r"[\\{}$\n]", entry)] == []
+    assert [entry for entry in REFERENCES.entries.values() if re.search(r"[\\{}$\n]", entry)] == []
 
 
 @pytest.mark.parametrize("where", ADDRESSES)
@@ -702,7 +703,12 @@ def test_setup_names_missing_packages(machine, capsys):
 
 
 def folder(address, **changes):
-    arguments = {"commit": COMMIT, "version": "1.2.3", "pyproject": PYPROJECT, "book": BOOK}
+    arguments = {
+        "commit": COMMIT,
+        "version": "1.2.3",
+        "pyproject": PYPROJECT,
+        "references": REFERENCES,
+    }
     return notebooks.folder(CHAPTERS, address=address, **arguments | changes)
 
 

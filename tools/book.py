@@ -11,6 +11,7 @@ tests know of the book, they know from here.
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -18,9 +19,6 @@ import yaml
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
-SITE = BUILD / "html"
-NOTEBOOKS = BUILD / "notebooks"
-DOWNLOADS = BUILD / "download"
 
 NUMBER = re.compile(r"(\d+)([a-z]?)")
 
@@ -108,13 +106,14 @@ def read(root: Path = ROOT) -> Book:
         Part(part["caption"], tuple(read_page(root, entry["file"]) for entry in part["chapters"]))
         for part in toc["parts"]
     ]
-    book = Book(read_title(root), (front, *parts), toc["meta"]["last_chapter"])
+    book = Book(read_config(root)["title"], (front, *parts), toc["meta"]["last_chapter"])
     check_numbers(book)
     return book
 
 
-def read_title(root: Path = ROOT) -> str:
-    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["title"]
+def read_config(root: Path = ROOT) -> dict:
+    """What Jupyter Book is told: title, author, licence."""
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
 
 
 def read_toc(root: Path = ROOT) -> dict:
@@ -177,10 +176,9 @@ def read_chapter(file: str, text: str) -> Page:
 
 def check_numbers(book: Book) -> None:
     """Chapters stand in the order of their numbers, and no two have the same."""
-    chapters = book.chapters
-    for one, next_one in zip(chapters, chapters[1:], strict=False):
-        if order(one.number) >= order(next_one.number):
+    for before, after in pairwise(book.chapters):
+        if order(before.number) >= order(after.number):
             raise ValueError(
-                f"{next_one.file}: chapter {next_one.number} comes after {one.file}, which is "
-                f"chapter {one.number}; give it a later number, or move it in _toc.yml"
+                f"{after.file}: chapter {after.number} comes after {before.file}, which is "
+                f"chapter {before.number}; give it a later number, or move it in _toc.yml"
             )

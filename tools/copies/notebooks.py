@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import yaml
 from docutils.nodes import make_id
 from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
@@ -27,10 +26,10 @@ from pybtex.richtext import Text
 
 import adamtut
 from tools.address import SETTING, Address, address
-from tools.book import ROOT
+from tools.book import ROOT, Book
+from tools.book import read as read_book
 from tools.copies import setup_cell
 
-TITLE = "Adam, Step by Step"
 EXTENSIONS = {"colon_fence", "deflist", "dollarmath"}  # those of _config.yml
 MARKDOWN = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
 DIRECTIVE = re.compile(r"\{([\w:-]+)\} *(.*)")
@@ -49,10 +48,10 @@ FRAME_NOTE = "(In Jupyter the frame stays empty"
 
 
 @dataclass(frozen=True)
-class Book:
+class References:
     """What cross references lead to."""
 
-    chapters: list[str]  # the notebooks of the table of contents, without their endings
+    book: Book
     labels: dict[str, str]  # label → the page that has it
     terms: dict[str, str]  # entry of the glossary in small letters → as it is written there
     works: dict[str, tuple[str, str]]  # key of the bibliography → (authors, year or "")
@@ -65,41 +64,39 @@ class Place:
 
     page: str
     address: Address | None
-    book: Book
+    references: References
 
     def link(self, words: str, page: str, anchor: str = "") -> str:
         """The words with a link to a page: online, or else to the copy in the same folder."""
         if self.address:
             return f"[{words}]({self.address.site(f'book/{page}.html{anchor}')})"
-        if page in self.book.chapters and page != self.page:
+        chapters = [chapter.name for chapter in self.references.book.chapters]
+        if page in chapters and page != self.page:
             return f"[{words}]({page}.ipynb)"
         return words
 
 
-def read_book(root: Path = ROOT) -> Book:
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    pages = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-    chapters = [Path(page).name for page in pages if (root / f"{page}.ipynb").is_file()]
-    labels = {}
-    for page in pages:
+def read_references(root: Path = ROOT) -> References:
+    book, labels = read_book(root), {}
+    for page in book.pages:
         for label in re.findall(
-            r"^\(([^()\s]+)\)=$|^:label: (\S+)$", text_of(root / page), re.MULTILINE
+            r"^\(([^()\s]+)\)=$|^:label: (\S+)$", text_of(root / page.file), re.MULTILINE
         ):
-            labels["".join(label)] = Path(page).name
+            labels["".join(label)] = page.name
     glossary = (root / "book" / "glossary.md").read_text(encoding="utf-8")
     (entries,) = re.findall(r"^````\{glossary\}\n(.*?)^````$", glossary, re.MULTILINE | re.DOTALL)
     terms = {term.lower(): term for term in re.findall(r"^\S.*$", entries, re.MULTILINE)}
     bibliography = parse_file(str(root / "book" / "references.bib"))
     works = {key: (authors(w), year(w)) for key, w in bibliography.entries.items()}
-    return Book(chapters, labels, terms, works, printed(bibliography))
+    return References(book, labels, terms, works, printed(bibliography))
 
 
 def text_of(page: Path) -> str:
-    """The Markdown of a page, which is named without its ending."""
-    if (path := page.with_name(f"{page.name}.ipynb")).is_file():
-        cells = nbformat.read(path, as_version=4).cells
+    """The Markdown of a page's file."""
+    if page.suffix == ".ipynb":
+        cells = nbformat.read(page, as_version=4).cells
         return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    return page.with_name(f"{page.name}.md").read_text(encoding="utf-8")
+    return page.read_text(encoding="utf-8")
 
 
 def authors(work) -> str:
@@ -134,16 +131,16 @@ def printed(bibliography) -> dict[str, str]:
 
 def plain_role(role: str, content: str, place: Place) -> str:
     """A cross reference as words."""
-    book = place.book
+    references = place.references
     if role in ("cite:p", "cite:t"):
         return citation(role, content.split(","), place)
     match = re.fullmatch(r"(.+?)\s*<([^<>]+)>", content, re.DOTALL)
     words, target = match.groups() if match else (content, content)
     if role == "term":
-        term = known(book.terms, target.lower(), "entry of the glossary")
+        term = known(references.terms, target.lower(), "entry of the glossary")
         return place.link(words, "glossary", f"#{term_id(term)}")
     if role == "ref" and match:
-        page = known(book.labels, target, "label")
+        page = known(references.labels, target, "label")
         return place.link(words, page, f"#{make_id(target)}")
     if role == "doc" and match:
         return place.link(words, target)
@@ -165,7 +162,9 @@ def term_id(term: str) -> str:
 
 
 def citation(role: str, keys: list[str], place: Place) -> str:
-    cited = [known(place.book.works, key.strip(), "entry of the bibliography") for key in keys]
+    cited = [
+        known(place.references.works, key.strip(), "entry of the bibliography") for key in keys
+    ]
     if role == "cite:t":
         words = ", ".join(f"{who} ({when})" if when else who for who, when in cited)
         return place.link(words, "bibliography")
@@ -279,7 +278,7 @@ def runner_copy(
     commit: str,
     version: str,
     source: str | None = None,
-    book: Book | None = None,
+    references: References | None = None,
 ):
     """The runner's copy of a chapter, a new notebook; the chapter stays as it is.
 
@@ -288,7 +287,7 @@ def runner_copy(
     repository's archive at the commit, or None without an address.
     """
     page = name.removesuffix(".ipynb")
-    place = Place(page, address, book or read_book())
+    place = Place(page, address, references or read_references())
     if source is None and address:
         source = f"adamtut @ {address.archive(commit)}"
     stamped = copy.deepcopy(notebook)
@@ -298,7 +297,7 @@ def runner_copy(
     stamped.cells[first].source = setup_cell.rest(stamped.cells[first].source)
     stamped.cells.insert(first, setup_cell.make(version, source))
     if cited := citations(notebook):
-        stamped.cells.append(references_cell(cited, place.book))
+        stamped.cells.append(references_cell(cited, place.references))
     heading, _, text = stamped.cells[0].source.partition("\n")
     stamped.cells[0].source = f"{heading}\n\n{origin(place, version)}\n{text}"
     return stamped
@@ -311,9 +310,9 @@ def citations(notebook) -> set[str]:
     return {key.strip() for keys in found for key in keys.split(",")}
 
 
-def references_cell(cited: set[str], book: Book):
+def references_cell(cited: set[str], references: References):
     """The works that a copy cites: it may be read where the bibliography is not."""
-    lines = [f"- {entry}" for key, entry in book.entries.items() if key in cited]
+    lines = [f"- {entry}" for key, entry in references.entries.items() if key in cited]
     cell = nbformat.v4.new_markdown_cell("\n".join(["## Works cited", "", *lines]))
     cell.id = "works-cited"
     return cell
@@ -321,10 +320,11 @@ def references_cell(cited: set[str], book: Book):
 
 def origin(place: Place, version: str) -> str:
     """The line under the title."""
+    title = place.references.book.title
     if place.address:
         page = place.address.site(f"book/{place.page}.html")
-        return f"*[This chapter online]({page}), in {TITLE}. Code: adamtut {version}.*"
-    return f"*A chapter of {TITLE}. Code: adamtut {version}.*"
+        return f"*[This chapter online]({page}), in {title}. Code: adamtut {version}.*"
+    return f"*A chapter of {title}. Code: adamtut {version}.*"
 
 
 def plain_cells(cells: list, place: Place) -> list:
@@ -370,9 +370,9 @@ def caption_cell(caption: str, figure: str, place: Place):
 # The folder: what the branch `notebooks` and the offline zip hold.
 
 
-def readme(titles: dict[str, str], address: Address | None, version: str) -> str:
-    """The front page of the folder; `titles` has the chapters' by file name."""
-    lines = [f"# {TITLE}: the notebooks", ""]
+def readme(book: Book, address: Address | None, version: str) -> str:
+    """The front page of the folder."""
+    lines = [f"# {book.title}: the notebooks", ""]
     if address:
         lines.append(
             f"Every chapter of [the online book]({address.site()}), to run and to change. They are "
@@ -381,15 +381,16 @@ def readme(titles: dict[str, str], address: Address | None, version: str) -> str
     else:
         lines.append("Every chapter of the book, to run and to change.")
     lines.append("")
-    for name, title in titles.items():
-        line = f"- [{title}]({name})"
+    for chapter in book.chapters:
+        name = f"{chapter.name}.ipynb"
+        lines.append(f"- [{chapter.heading}]({name}). *{chapter.question}*")
         if address:
-            line += (
-                f": [Colab]({address.colab(name)}), [Binder]({address.binder(name)}), "
-                f"[page]({address.site(f'book/{Path(name).stem}.html')})"
+            page = address.site(f"{chapter.docname}.html")
+            lines[-1] += (
+                f" [Colab]({address.colab(name)}), [Binder]({address.binder(name)}), [page]({page})"
             )
-        lines.append(line)
     lines += [
+        *(["", book.to_come] if book.to_come else []),
         "",
         "On your own machine, with Python 3.11 or newer, in this folder:",
         "",
@@ -430,24 +431,25 @@ def folder(
     commit: str,
     version: str,
     pyproject: dict,
-    book: Book,
+    references: References,
 ) -> dict[str, str]:
     """The content of each file in the folder; `chapters` are notebooks by file name."""
     files = {}
     for name, notebook in chapters.items():
         stamped = runner_copy(
-            notebook, name=name, address=address, commit=commit, version=version, book=book
+            notebook,
+            name=name,
+            address=address,
+            commit=commit,
+            version=version,
+            references=references,
         )
         files[name] = nbformat.writes(stamped) + "\n"
-    files["README.md"] = readme({n: title(c) for n, c in chapters.items()}, address, version)
+    files["README.md"] = readme(references.book, address, version)
     files["requirements.txt"] = requirements(pyproject)
     # Binder's own choice of Python may be older than adamtut allows.
     files["runtime.txt"] = "python-3.11\n"
     return files
-
-
-def title(notebook) -> str:
-    return re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)[1]
 
 
 def head_commit(address: Address | None) -> str:
@@ -465,17 +467,17 @@ def head_commit(address: Address | None) -> str:
 
 
 def folder_of_this_checkout(here: Address | None) -> dict[str, str]:
-    book = read_book()
+    references = read_references()
     return folder(
         {
-            f"{name}.ipynb": nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
-            for name in book.chapters
+            f"{chapter.name}.ipynb": nbformat.read(ROOT / chapter.file, as_version=4)
+            for chapter in references.book.chapters
         },
         address=here,
         commit=head_commit(here),
         version=adamtut.__version__,
         pyproject=tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8")),
-        book=book,
+        references=references,
     )
 
 

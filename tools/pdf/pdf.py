@@ -21,7 +21,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import matplotlib
-import yaml
 from bs4 import BeautifulSoup
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import (
@@ -34,7 +33,8 @@ from pypdf.generic import (
 )
 
 from tools.address import address
-from tools.book import ROOT
+from tools.book import ROOT, read_config
+from tools.book import read as read_book
 from tools.setup import npm_package
 from tools.setup.browser import browser
 
@@ -76,9 +76,7 @@ SHORT = 16
 
 def parts() -> list[tuple[str, list[str]]]:
     """The captions of the table of contents, each with its pages; the introduction has none."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    found = [(part["caption"], [c["file"] for c in part["chapters"]]) for part in toc["parts"]]
-    return [("", [toc["root"]]), *found]
+    return [(part.caption, [page.docname for page in part.pages]) for part in read_book().parts]
 
 
 def anchor(page: str, name: str = "") -> str:
@@ -204,7 +202,7 @@ def entry(kind: str, heading, to: str, numbers: dict[str, int]) -> str:
 
 
 def title_page(site: str, version: str) -> str:
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config = read_config()
     here = address()
     url = html.escape(here.site()) if here else ""
     online = f' at <a href="{url}">{url}</a>' if here else ""
@@ -239,7 +237,7 @@ def document(
 <html lang="en" data-theme="light">
 <head>
 <meta charset="utf-8">
-<title>Adam, Step by Step</title>
+<title>{html.escape(read_config()["title"])}</title>
 <link rel="stylesheet" href="{site}/_static/pygments.css">
 <link rel="stylesheet" href="{site}/_static/katex.min.css">
 <style>
@@ -361,7 +359,7 @@ def finish(pdf: bytes) -> bytes:
     logging.getLogger("pypdf").setLevel(logging.ERROR)
     writer = PdfWriter(clone_from=BytesIO(pdf))
     flatten(writer)
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config = read_config()
     metadata = {"/Title": config["title"], "/Author": config["author"], "/Subject": ABOUT}
     writer.add_metadata(metadata)
     writer.root_object[NameObject("/Lang")] = TextStringObject("en")
