@@ -11,11 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 from tools import book
 from tools.address import SETTING, Address
 from tools.check import pages as check_pages
 from tools.copies import notebooks
+from tools.sphinx.pages import LONGEST_DESCRIPTION, description
 
 ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")
@@ -305,6 +308,54 @@ def pictures(tmp_path):
     for name in ("a.png", "b.png"):
         (tmp_path / "_images" / name).write_bytes(b"")
     return tmp_path
+
+
+def document_of(*paragraphs):
+    """A page with these paragraphs in a section, each a list of texts and formulas."""
+    section = nodes.section("", nodes.title("", "Title"), nodes.bullet_list())
+    section[-1] += nodes.list_item("", nodes.paragraph("", "An entry of a list."))
+    for parts in paragraphs:
+        section += nodes.paragraph("", "", *parts)
+    document = new_document("page")
+    document += section
+    return document
+
+
+QUESTION = [nodes.emphasis("", "Which gradients deserve a step?")]
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        (
+            [nodes.Text("Four gradients agree.")],
+            "Which gradients deserve a step? Four gradients agree.",
+        ),
+        (
+            [nodes.Text("At the end of this chapter you can write Adam.")],
+            "Which gradients deserve a step? Write Adam.",
+        ),
+        (
+            [nodes.Text("Take "), nodes.math("", r"\alpha"), nodes.Text(" steps.")],
+            "Which gradients deserve a step? Take α steps.",
+        ),
+        (
+            [nodes.Text("It moves by "), nodes.math("", r"m/\sqrt{v}"), nodes.Text(" now.")],
+            "Which gradients deserve a step? It moves by…",
+        ),
+        ([nodes.Text("so " * 80)], f"Which gradients deserve a step? So {'so ' * 40}so…"),
+    ],
+)
+def test_a_chapter_is_described_by_its_question_and_how_it_begins(story, expected):
+    doctree = document_of(QUESTION, story, [nodes.Text("More.")])
+    assert description("5a. Adam", doctree, paragraphs=2) == expected
+    assert len(expected) <= LONGEST_DESCRIPTION
+
+
+def test_another_page_is_described_by_its_first_paragraph_or_its_title():
+    doctree = document_of([nodes.Text("One name for one thing.")], [nodes.Text("More.")])
+    assert description("Notation", doctree) == "One name for one thing."
+    assert description("Index", None).startswith("Index, in Adam, Step by Step: an exec")
 
 
 def test_a_good_page_passes(pictures):

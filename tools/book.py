@@ -154,7 +154,7 @@ def read_chapter(file: str, text: str) -> Page:
     """The chapter in a notebook: its first cell has label, title and question."""
     cells = json.loads(text)["cells"]
     opening = "".join(cells[0]["source"]) if cells else ""
-    blocks = re.split(r"\n\s*\n", re.sub(r"^\([^()\s]+\)=\n", "", opening).strip())
+    blocks = re.split(r"\n\s*\n", re.sub(r"\A(?:\([^()\s]+\)=\s*)+", "", opening).strip())
     title = re.fullmatch(r"# (\d+[a-z]?)\. (.+)", blocks[0])
     if not title:
         raise ValueError(

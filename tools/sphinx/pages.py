@@ -25,15 +25,21 @@ LOGO = "book/_static/logo.svg"
 # For pages without a figure of their own.
 PICTURE = "_static/readme.png"
 LONGEST_DESCRIPTION = 160
-# Every chapter begins so; what follows says what the chapter is about.
+# Some chapters go on so after their question; what follows says what they are about.
 OPENING = "At the end of this chapter you can "
+LATEX = re.compile(r"[\\{}^_]")
 # The theme names these in their templates, too late for us.
 TITLES = {"genindex": "Index", "search": "Search"}
 
 
 def plain(node) -> str:
-    """A paragraph as plain text, with Greek letters for their LaTeX names."""
-    text = re.sub(r"\\([a-z]+)\b", lambda name: greek(name[1]), node.astext())
+    """A paragraph as plain text with Greek letters, up to the first formula that needs LaTeX."""
+    text = ""
+    for part in node.children:
+        words = re.sub(r"\\([a-z]+)\b", lambda name: greek(name[1]), part.astext())
+        if isinstance(part, nodes.math) and LATEX.search(words):
+            return " ".join(text.split()) + "…"
+        text += words
     return " ".join(text.split())
 
 
@@ -52,15 +58,14 @@ def shorten(text: str) -> str:
     return words.rstrip(",;:.") + "…"
 
 
-def description(title: str, doctree) -> str:
-    """The page's first paragraph; what is in a list or an entry says nothing about the page."""
-    for paragraph in doctree.findall(nodes.paragraph) if doctree else []:
-        if isinstance(paragraph.parent, nodes.section):
-            text = plain(paragraph).removeprefix(OPENING)
-            return shorten(text[0].upper() + text[1:])
-    return shorten(
+def description(title: str, doctree, paragraphs: int = 1) -> str:
+    """The page's first paragraphs; what is in a list or an entry says nothing about the page."""
+    found = doctree.findall(nodes.paragraph) if doctree else []
+    found = [node for node in found if isinstance(node.parent, nodes.section)][:paragraphs]
+    texts = [plain(node).removeprefix(OPENING) for node in found] or [
         f"{title}, in Adam, Step by Step: an executable book about the Adam family of optimizers."
-    )
+    ]
+    return shorten(" ".join(text[0].upper() + text[1:] for text in texts))
 
 
 def picture(doctree) -> str:
@@ -75,7 +80,8 @@ def describe(app, page, template, context, doctree):
     here = address()
     title = context.get("title") or context.get("indextitle") or TITLES[page]
     title = Markup(title).striptags()
-    text = description(title, doctree)
+    # A chapter's question and how its story begins.
+    text = description(title, doctree, paragraphs=2 if is_chapter(app, page) else 1)
     tags = {
         "name": {"description": text},
         "property": {
