@@ -25,6 +25,7 @@ from sphinx.util.nodes import _make_id as sphinx_id
 import adamtut
 from tools.address import SETTING, Address
 from tools.copies import notebooks, offline_zip, setup_cell
+from tools.sphinx import cells as roles
 
 ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")
@@ -145,8 +146,13 @@ def code_faults(chapter, copied):
     faults = []
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         if number == 0:
-            if new.source != setup_cell.rest(old.source):
+            if new.source.removeprefix("# @title Imports\n") != setup_cell.rest(old.source):
                 faults.append("the imports changed")
+        elif "check" in old.metadata.get("tags", []):
+            if new.source != f"# @title {roles.summary(old.source)}\n{old.source}":
+                faults.append(f"check {number} changed")
+            new = copy.deepcopy(new)
+            new.metadata["tags"].remove("raises-exception")
         elif old.source != new.source:
             faults.append(f"code cell {number} changed")
         if old.outputs != new.outputs or old.execution_count != new.execution_count:
@@ -193,6 +199,7 @@ def test_no_text_is_lost(name):
     text = re.sub(r"^\([^()\s]+\)=$|^:[\w-]+:.*$|<iframe.*?</iframe>", "", text, flags=re.MULTILINE)
     text = re.sub(r"^\(In Jupyter the frame.*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^ *[`:]{3,}(\{[\w:-]+\})?( ex-[\w-]+)?", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^- \[[ x]\] ", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{cite:[pt]\}`[^`]+`", "", text)
     text = re.sub(r"\{\w+\}`([^`<]+?)(\s*<[^`]+>)?`", r"\1", text)
     text = LINK.sub(r"\1", text)
@@ -473,6 +480,39 @@ def test_solutions_are_folded():
     assert all(c.metadata["cellView"] == "form" for c in copied if c.cell_type == "code")
 
 
+def test_a_prediction_keeps_its_answer_behind_a_fold():
+    source = (
+        ":::{predict} Which $m$?\n:label: p-1\n- [ ] One, see {term}`ravine`\n\n  No: $0$.\n\n"
+        "  Not one.\n- [x] Two\n\n  Yes.\n\nBecause of {cite:t}`ruder2016`.\n:::\n\nText."
+    )
+    *_, cell = stamp(cells(source), address=None).cells[:-1]
+    assert cell.source == (
+        "**Which $m$?**\n\n- One, see ravine\n- Two\n\n"
+        "<details>\n<summary>The answer</summary>\n\n"
+        "*One, see ravine*: **Wrong.** No: $0$.\n\nNot one.\n\n*Two*: **Right.** Yes.\n\n"
+        "Because of Ruder (2016).\n\n</details>\n\nText."
+    )
+
+
+def test_a_check_has_its_line_and_lets_the_rest_run():
+    chapter = cells("code:# the two agree\nassert a == b", "Text.")
+    chapter.cells[2].metadata["tags"] = ["check"]
+    copied = stamp(chapter)
+    check = copied.cells[3]
+    assert check.source == "# @title ✓ 1 check · the two agree\n# the two agree\nassert a == b"
+    assert check.metadata["tags"] == ["check", "raises-exception"]
+    assert check.metadata["cellView"] == "form"
+    assert "begins with ✓ tests the numbers of the book" in copied.cells[0].source
+    assert "tests the numbers" not in stamp(cells("Text.")).cells[0].source
+
+
+def test_a_folded_setup_says_what_it_imports():
+    chapter = cells("Text.")
+    assert stamp(chapter).cells[2].source == "# @title Imports\nimport numpy as np"
+    chapter.cells[1].metadata.clear()
+    assert stamp(chapter).cells[2].source == "import numpy as np"
+
+
 def test_a_figure_has_its_caption_below():
     chapter = cells("code:draw()", "Text.")
     chapter.cells[2].metadata["mystnb"] = {"figure": {"caption": "A {term}`ravine`.", "name": "f"}}
@@ -538,11 +578,11 @@ def setup_source(**changes):
     return stamp(cells(), **changes).cells[1].source
 
 
-def test_the_setup_cell_is_folded_and_the_imports_are_open():
+def test_the_setup_cell_is_folded_and_the_imports_follow():
     _, setup, imports = stamp(cells()).cells
     assert setup.metadata == {"jupyter": {"source_hidden": True}, "cellView": "form"}
     assert setup.source.startswith("# @title Set up")
-    assert imports.source == "import numpy as np"
+    assert imports.source.endswith("import numpy as np")
 
 
 def test_the_setup_cell_installs_the_commit():
@@ -744,11 +784,12 @@ def test_the_folder(where):
     files = folder(address)
     assert set(files) == {*CHAPTERS, "README.md", "requirements.txt", "runtime.txt"}
     front = files["README.md"]
-    for name in CHAPTERS:
-        assert f"]({name})" in front
+    for chapter in REFERENCES.book.chapters:
+        name = f"{chapter.name}.ipynb"
+        assert f"- [{chapter.heading}]({name}). *{chapter.question}*" in front
         assert (HERE.colab(name) in front) == (address is not None)
         assert (HERE.binder(name) in front) == (address is not None)
-    assert "http" in front or address is None
+    assert REFERENCES.book.to_come in front.splitlines()
     assert ("http" in front) == (address is not None)
     for name in CHAPTERS:
         assert json.loads(files[name])["nbformat"] == 4
@@ -815,6 +856,9 @@ def test_the_zip_holds_the_same_notebooks_and_the_wheel(small, tmp_path):
     front = held.pop(f"{prefix}README.txt").decode()
     assert held == {}
     assert "pip install -r requirements.txt jupyterlab" in front
+    for chapter in REFERENCES.book.chapters:
+        assert f"{chapter.heading}\n    {chapter.question}\n    {chapter.name}.ipynb\n" in front
+    assert front.endswith(f"\n\n{REFERENCES.book.to_come}\n")
     assert wheel.name in front and "http" not in front
 
 

@@ -41,6 +41,10 @@ FIRST = f"""<html><body><nav>the sidebar</nav><article class="bd-article">
 <details class="admonition hide below-input"><summary>Show</summary><pre>equal</pre></details>
 <details class="check"><summary><span class="tick">✓</span> 2 checks</summary>
 <pre>assert a == b</pre></details>
+<div class="predict" role="group" aria-labelledby="q"><p class="question" id="q">Which?</p>
+<ul class="answers"><li><p>One</p></li><li class="right"><p>Two</p></li></ul>
+<div class="verdict" role="status"></div><details><summary>The answer</summary>
+<ul class="replies"><li><p>Tempting.</p></li></ul><p>Because.</p></details></div>
 <div class="solution dropdown admonition"><section id="solution-content">Solved.</section></div>
 <div class="solution dropdown admonition"><section id="solution-content">Too.</section></div>
 <iframe src="../_static/ravine.html" title="A picture to move"></iframe>
@@ -116,7 +120,10 @@ def test_swapped_pages_are_found(pages):
 
 def test_the_content_is_there_and_the_machinery_is_not(pages):
     text = BeautifulSoup(make(pages), "html.parser").get_text()
-    for part in ("Solved.", "Too.", "equal", "✓ 2 checks", "the index", "A picture to move", "ε"):
+    for part in (
+        *("Solved.", "Too.", "equal", "✓ 2 checks", "the index", "A picture to move", "ε"),
+        *("Which?", "One", "Two", "Because."),
+    ):
         assert part in text
     for part in (
         *(
@@ -124,6 +131,8 @@ def test_the_content_is_there_and_the_machinery_is_not(pages):
             "#",
             "plot()",
             "assert",
+            "Tempting.",
+            "The answer",
             "Show",
             "In Jupyter",
             "in Colab",

@@ -71,9 +71,9 @@ FAULTS = {
     "no last reply": (QUESTION, without("  It turns\n  round.\n"), "√t' has no reply"),
     "a formula": (QUESTION, CONTENT.replace("√t", r"$\sqrt t$"), r"holds a formula.*write √t"),
     "no explanation": (QUESTION, CONTENT.partition("Only")[0], "nothing after the answers"),
-    "a text before": (QUESTION, "Well.\n\n" + CONTENT, "found 0 before 'Well.'"),
-    "a reply not indented": (QUESTION, CONTENT.replace("  It a", "It a"), "'The `first`' has no"),
-    "a text between": (QUESTION, CONTENT.replace("- [ ] The", "So.\n- [ ] The"), "2 before 'So.'"),
+    "a text before": (QUESTION, "Well.\n\n" + CONTENT, "found one after 'Well.'"),
+    "a reply not indented": (QUESTION, CONTENT.replace("  It a", "It a"), "one after 'It agrees.'"),
+    "a text between": (QUESTION, CONTENT.replace("- [ ] The", "So.\n- [ ] The"), "one after 'So.'"),
 }
 
 

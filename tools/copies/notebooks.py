@@ -29,6 +29,8 @@ from tools.address import SETTING, Address, address
 from tools.book import ROOT, Book
 from tools.book import read as read_book
 from tools.copies import setup_cell
+from tools.sphinx import cells as roles
+from tools.sphinx import predict
 
 EXTENSIONS = {"colon_fence", "deflist", "dollarmath"}  # those of _config.yml
 MARKDOWN = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
@@ -236,6 +238,8 @@ def parts(source: str) -> list[tuple[str, str, str]]:
 
 
 def plain_directive(name: str, title: str, text: str, place: Place) -> str:
+    if name == "predict":
+        return plain_prediction(predict.read(title, text), place)
     text, title = plain_markdown(text, place), plain_inline(title, place)
     if name in ("prf:algorithm", "prf:theorem"):
         kind = name.removeprefix("prf:").capitalize()
@@ -248,6 +252,19 @@ def plain_directive(name: str, title: str, text: str, place: Place) -> str:
     raise ValueError(
         f"tools/copies/notebooks.py has no plain Markdown for {{{name}}}; give it some"
     )
+
+
+def plain_prediction(found: predict.Prediction, place: Place) -> str:
+    """The question and its answers; behind a fold the reply to each, and the explanation."""
+    words = [plain_inline(answer.words, place) for answer in found.answers]
+    replies = [
+        f"*{answer_words}*: **{answer.verdict}** {plain_markdown(answer.reply, place)}"
+        for answer_words, answer in zip(words, found.answers, strict=True)
+    ]
+    behind = "\n\n".join([*replies, plain_markdown(found.explanation, place)])
+    answers = "\n".join(f"- {answer}" for answer in words)
+    question = plain_inline(found.question, place)
+    return f"**{question}**\n\n{answers}\n\n{folded(behind, predict.SUMMARY)}"
 
 
 def plain_markdown(source: str, place: Place) -> str:
@@ -264,6 +281,11 @@ def plain_markdown(source: str, place: Place) -> str:
 
 # The summaries of a solution's first text and of what follows its first text or code.
 SOLUTION, MORE = "Solution", "More on the solution"
+# Where there are some, under the title.
+CHECKS = (
+    f"*A folded cell that begins with {roles.MARK} tests the numbers of the book. When you change "
+    "one it may fail; the other cells run all the same.*"
+)
 
 
 def folded(text: str, summary: str) -> str:
@@ -294,13 +316,25 @@ def runner_copy(
     stamped.metadata["colab"] = {"toc_visible": True}
     stamped.cells = plain_cells(stamped.cells, place)
     first = next(n for n, cell in enumerate(stamped.cells) if cell.cell_type == "code")
-    stamped.cells[first].source = setup_cell.rest(stamped.cells[first].source)
+    stamped.cells[first].source = imports(stamped.cells[first])
     stamped.cells.insert(first, setup_cell.make(version, source))
     if cited := citations(notebook):
         stamped.cells.append(references_cell(cited, place.references))
     heading, _, text = stamped.cells[0].source.partition("\n")
-    stamped.cells[0].source = f"{heading}\n\n{origin(place, version)}\n{text}"
+    opening = [heading, origin(place, version), *[CHECKS] * has_checks(notebook)]
+    stamped.cells[0].source = "\n\n".join(opening) + f"\n{text}"
     return stamped
+
+
+def imports(setup) -> str:
+    """What is left of a chapter's setup cell beside the copy's own."""
+    source = setup_cell.rest(setup.source)
+    is_folded = setup.metadata.get("jupyter", {}).get("source_hidden")
+    return f"# @title Imports\n{source}" if is_folded else source
+
+
+def has_checks(notebook) -> bool:
+    return any("check" in cell.metadata.get("tags", []) for cell in notebook.cells)
 
 
 def citations(notebook) -> set[str]:
@@ -335,6 +369,8 @@ def plain_cells(cells: list, place: Place) -> list:
             if solution:
                 cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
                 solution = MORE
+            if "check" in cell.metadata.get("tags", []):
+                name_check(cell)
             if cell.metadata.get("jupyter", {}).get("source_hidden"):
                 cell.metadata["cellView"] = "form"  # Colab's word for the same
             plain.append(cell)
@@ -359,6 +395,15 @@ def plain_cells(cells: list, place: Place) -> list:
         if cell.source:
             plain.append(cell)
     return plain
+
+
+def name_check(cell) -> None:
+    """Give a check the line that stands for it on the page, which a folded cell shows.
+
+    It tests the book's numbers. A reader who changes one may go on where it fails.
+    """
+    cell.source = f"# @title {roles.summary(cell.source)}\n{cell.source}"
+    cell.metadata["tags"] = [*cell.metadata["tags"], "raises-exception"]
 
 
 def caption_cell(caption: str, figure: str, place: Place):

@@ -63,6 +63,8 @@ def read(question: str, text: str) -> Prediction:
     # The first line that is neither an answer nor part of one.
     flush = (n for n, line in enumerate(lines) if line[:1].strip() and not marked[n])
     end = next(flush, len(lines))
+    if any(marked[end:]):
+        raise ValueError(f"the answers stand together at the start; found one after {lines[end]!r}")
     starts = [n for n in range(end) if marked[n]]
     answers = [
         read_answer(lines[start:stop], start)
@@ -71,10 +73,9 @@ def read(question: str, text: str) -> Prediction:
     if not question.strip():
         raise ValueError("a prediction asks something: write the question after {predict}")
     if not FEWEST <= len(answers) <= MOST:
-        before = f" before {lines[end]!r}" if end < len(lines) else ""
         raise ValueError(
             f"a prediction begins with {FEWEST} to {MOST} answers, lines that begin with '- [ ] ' "
-            f"or '- [x] ', each with its reply indented below; found {len(answers)}{before}"
+            f"or '- [x] ', each with its reply indented below; found {len(answers)}"
         )
     right = sum(answer.right for answer in answers)
     if right != 1:
