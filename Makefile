@@ -59,9 +59,10 @@ lint: .venv/.test  ## formatting, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: .venv/.test  ## format code and notebooks
+format: .venv/.test  ## format code and notebooks, and list the chapters in README.md
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tools.chapter.lists
 
 bench: .venv/.test  ## time this machine, as ratios; writes to _build/bench
 	OMP_WAIT_POLICY=passive $(BIN)/python -m adamtut.experiments.batch_time --out _build/bench

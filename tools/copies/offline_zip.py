@@ -12,12 +12,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.book import ROOT
+from tools.book import ROOT, Book
+from tools.book import read as read_book
 
 NAME = "adamtut-notebooks"
 
 README = """\
-Adam, Step by Step: the notebooks
+{title}: the notebooks
 
 You need Python 3.11 or newer. In this folder, once, with a network:
 
@@ -28,6 +29,10 @@ From then on no network is needed:
     jupyter lab
 
 The first cell of each notebook installs adamtut from the file {wheel} beside it.
+
+The chapters, each with its question and its notebook:
+
+{chapters}
 """
 
 
@@ -41,6 +46,13 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
+def readme(book: Book, wheel: str) -> str:
+    """What the zip says of itself, in plain text."""
+    lines = [f"{c.heading}\n    {c.question}\n    {c.name}.ipynb" for c in book.chapters]
+    chapters = "\n".join([*lines, *(["", book.to_come] if book.to_come else [])])
+    return README.format(title=book.title, wheel=wheel, chapters=chapters)
+
+
 def write_zip(notebooks: Path, wheel: Path, out: Path) -> Path:
     """The same content gives the same bytes: sorted names, and no time of day."""
     copies = sorted(notebooks.glob("*.ipynb"))
@@ -48,7 +60,7 @@ def write_zip(notebooks: Path, wheel: Path, out: Path) -> Path:
         sys.exit(f"expected notebooks in {notebooks}, found none; `make notebooks` writes them")
     files = {path.name: path.read_bytes() for path in [*copies, notebooks / "requirements.txt"]}
     files[wheel.name] = wheel.read_bytes()
-    files["README.txt"] = README.format(wheel=wheel.name).encode()
+    files["README.txt"] = readme(read_book(), wheel.name).encode()
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{NAME}.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -1,4 +1,4 @@
-"""Directives `rule-table` and `optimizer-table`: what the pages say of the code, from the code."""
+"""Directives for tables of the chapters and of the code, made from what they list."""
 
 import inspect
 
@@ -11,6 +11,8 @@ import adamtut
 from adamtut.experiments import load
 from adamtut.plot import LABELS
 from adamtut.registry import RULES
+from tools import book
+from tools.chapter import lists
 
 
 def rule_rows():
@@ -118,6 +120,16 @@ class Table(SphinxDirective):
         return container.children
 
 
+class Chapters(Table):
+    """The chapters with their questions, as they stand in the table of contents."""
+
+    def lines(self):
+        found = book.read()
+        for file in ("_toc.yml", *(chapter.file for chapter in found.chapters)):
+            self.env.note_dependency(str(book.ROOT / file))
+        return lists.table(found, lambda chapter: f"{{doc}}`{chapter.title} </{chapter.docname}>`")
+
+
 class RuleTable(Table):
     """All rules, as the registry has them."""
 
@@ -146,6 +158,7 @@ def setup(app):
     """Tell Sphinx of the directives."""
     with mock(["torch"]):  # the book is built without it
         adamtut.optim  # noqa: B018
+    app.add_directive("chapters", Chapters)
     app.add_directive("rule-table", RuleTable)
     app.add_directive("optimizer-table", OptimizerTable)
     app.add_directive("speed-table", SpeedTable)

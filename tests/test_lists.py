@@ -1,0 +1,82 @@
+"""The lists of chapters are those of the book: in the README and on the introduction's page."""
+
+from dataclasses import replace
+
+import pytest
+from small_book import SmallBook, words
+
+from tools import book
+from tools.chapter import lists
+
+BOOK = book.read()
+README = (book.ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def changed(**changes):
+    """The book with another last chapter."""
+    *parts, look_up = BOOK.parts
+    *pages, last = parts[-1].pages
+    pages = (*pages, replace(last, **changes))
+    return replace(BOOK, parts=(*parts[:-1], replace(parts[-1], pages=pages), look_up))
+
+
+def test_the_readme_lists_the_chapters_of_the_book():
+    stale = "README.md lists other chapters than the book has; run `make format`"
+    assert lists.with_chapters(README, BOOK) == README, stale
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"title": "Another"}, {"question": "Why?"}, {"number": "9"}, {"file": "book/x.ipynb"}],
+)
+def test_a_change_of_the_book_makes_the_readme_stale(change):
+    assert lists.with_chapters(README, changed(**change)) != README
+
+
+def test_nothing_but_the_list_is_written():
+    text = f"# Before\n\n{lists.BEGIN}\nold \\1\n{lists.END}\n\nAfter\n"
+    written = lists.with_chapters(text, BOOK)
+    assert written.startswith(f"# Before\n\n{lists.BEGIN}\n\n| | Chapter |")
+    assert written.endswith(f"{BOOK.to_come}\n\n{lists.END}\n\nAfter\n")
+    assert lists.with_chapters(written, BOOK) == written
+
+
+@pytest.mark.parametrize("text", ["", lists.BEGIN, lists.END, 2 * f"{lists.BEGIN}{lists.END}"])
+def test_a_file_without_its_marks_is_refused(text):
+    with pytest.raises(ValueError, match=r"README\.md must have the lines .* once each"):
+        lists.with_chapters(text, BOOK)
+
+
+def test_the_command_writes_what_is_stale_and_nothing_else(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "README.md"
+    monkeypatch.setattr(lists, "README", file)
+    file.write_text(f"{lists.BEGIN}{lists.END}\n", encoding="utf-8")
+    lists.main()
+    assert capsys.readouterr().out == "README.md has the list of chapters anew.\n"
+    assert f"| 5a | [Adam](book/05_adam.ipynb) | {BOOK.page('book/05_adam').question} |" in (
+        file.read_text(encoding="utf-8")
+    )
+    lists.main()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_finished_book_has_nothing_to_come():
+    finished = replace(BOOK, last=book.order(BOOK.chapters[-1].number)[0])
+    assert not any("in preparation" in line for line in lists.table(finished, lists.in_readme))
+
+
+def test_a_page_shows_the_chapters_with_links(tmp_path):
+    small = SmallBook(tmp_path, "tools.sphinx.tables")
+    titles = {chapter.name: f"# {chapter.heading}" for chapter in BOOK.chapters}
+    pages, warnings = small.build(intro="# Hello\n\n```{chapters}\n```\n", **titles)
+    assert warnings == []
+    cells = [row.find_all("td") for row in pages["intro"].select("tr")[1:]]
+    rows = [[words(cell).replace("’", "'") for cell in row] for row in cells]
+    assert rows == [[c.number, c.title, c.question] for c in BOOK.chapters]
+    links = [link["href"] for link in pages["intro"].select("td a")]
+    assert links == [f"{chapter.name}.html" for chapter in BOOK.chapters]
+    assert BOOK.to_come in words(pages["intro"])
+
+
+def test_the_introduction_shows_them():
+    assert "```{chapters}\n```\n" in (book.BOOK / "intro.md").read_text(encoding="utf-8")
