@@ -1,0 +1,1 @@
+"""The explorables: pages that run the package's own rules, translated into JavaScript."""
