@@ -1,4 +1,4 @@
-"""The figures of the book: one style, and one colour and line style per optimizer.
+"""The figures and tables of the book: one style, one colour and line style per optimizer.
 
 Every function draws into the axes it is given and returns them. Colours are told apart by
 readers with a colour-vision deficiency, line styles by readers of a grey print.
@@ -19,6 +19,7 @@ except ImportError as error:
     ) from error
 
 from adamtut.problems import Problem
+from adamtut.tables import table as table
 
 INK = "#1f2430"
 PALE = "#9aa3b2"
