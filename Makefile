@@ -10,8 +10,11 @@ EXTRAS_package := book,oracles,test
 EXTRAS_browser := book,browser,test
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
 
+# A word for the shell, whatever it holds.
+quoted = '$(subst ','\'',$(1))'
+
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow test-browser test-package lab serve notebooks pdf download execute lint format bench clean
+.PHONY: help book test test-slow test-browser test-package lab serve notebooks pdf download chapter execute lint format bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
@@ -50,6 +53,9 @@ pdf: book .venv/.browser  ## the whole book as one PDF, in _build/download; need
 download: notebooks pdf  ## the PDF and a zip that runs offline, and the book with links to both
 	$(BIN)/python -m tools.copies.offline_zip _build/notebooks _build/download
 	@$(MAKE) book
+
+chapter: .venv/.test  ## begin a chapter: NAME=09_convergence TITLE="Does Adam converge?"
+	@$(BIN)/python -m tools.chapter.new $(call quoted,$(NAME)) $(call quoted,$(TITLE))
 
 execute: .venv/.test  ## run chapters again and store their outputs; CHAPTER=book/05_adam.ipynb for one
 	$(BIN)/python -m tools.chapter.execute $(or $(CHAPTER),$(wildcard book/*.ipynb))

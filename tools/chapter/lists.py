@@ -5,10 +5,10 @@ python -m tools.chapter.lists
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from tools.book import ROOT, Book, Page, read
 
-README = ROOT / "README.md"
 BEGIN = "<!-- The chapters, as `make format` writes them. -->"
 END = "<!-- The end of the chapters. -->"
 
@@ -33,13 +33,15 @@ def with_chapters(text: str, book: Book) -> str:
     return re.sub(pattern, lambda _: between, text, flags=re.DOTALL)
 
 
-def main() -> None:
-    before = README.read_text(encoding="utf-8")
-    after = with_chapters(before, read())
-    if after != before:
-        README.write_text(after, encoding="utf-8")
-        print("README.md has the list of chapters anew.")
+def write(root: Path = ROOT) -> bool:
+    """Whether the README had another list before."""
+    file = root / "README.md"
+    before = file.read_text(encoding="utf-8")
+    after = with_chapters(before, read(root))
+    file.write_text(after, encoding="utf-8")
+    return after != before
 
 
 if __name__ == "__main__":
-    main()
+    if write():
+        print("README.md has the list of chapters anew.")
