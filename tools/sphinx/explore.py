@@ -45,6 +45,8 @@ class Explore(SphinxDirective):
     }
 
     def run(self):
+        # Noted first: a page whose poster is missing is read again when it has come.
+        self.env.note_dependency(str(POSTERS / "posters.json"))
         use = Use(self.arguments[0], self.options.get("query", ""))
         if wrong := fault(use, self.options.get("alt", ""), self.content):
             raise self.error(wrong)
@@ -68,7 +70,6 @@ class Explore(SphinxDirective):
             figure += nodes.legend("", *rest)
         self.set_source_info(figure)
         self.add_name(figure)
-        self.env.note_dependency(str(POSTERS / "posters.json"))
         return [figure]
 
 
