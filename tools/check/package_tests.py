@@ -9,7 +9,10 @@ import sys
 import pytest
 
 # tests/test_NAME.py. A test file that imports PyTorch, itself or by another one, cannot be here.
-TESTS = ["data", "descend", "experiments", "plot", "problems", "progress", "rules", "schedules_jax"]
+TESTS = [
+    *("data", "descend", "experiments", "plot", "problems", "progress", "rules", "schedules_jax"),
+    "tables",
+]
 # Modules that import PyTorch; their doctests cannot run.
 NEED_TORCH = ["adamtut/_compiled.py", "adamtut/optim.py", "adamtut/train.py"]
 # How many pass, less a few: a green run in which everything was skipped shows nothing.
