@@ -417,7 +417,7 @@ const explore = (() => {
     dress();
     let width = 0;
     new ResizeObserver(() => {
-      if (width !== document.body.clientWidth) {
+      if (document.body.clientWidth && width !== document.body.clientWidth) {
         width = document.body.clientWidth;
         redraw();
       }
