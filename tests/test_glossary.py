@@ -17,6 +17,7 @@ TERM = re.compile(r"\{term\}`([^`<]+?)(?:\s*<([^`>]+)>)?`")
 # Not prose: what is matched here gives way to spaces, and positions stay as they are.
 NOT_PROSE = re.compile(
     r"""^\#{1,6}[ ].*$            # headings
+    | ^\*[^*\n]+\?\*$             # the question of a chapter
     | ^\([^()\s]+\)=              # labels
     | ^[ ]*(?:`{3,}|:{3,}).*$     # the first and the last line of a directive, with its title
     | ^:[\w-]+:.*$                # its options
@@ -154,6 +155,8 @@ sum
 """
 GOOD = """(gradient)=
 # Gradient descent and the gradient
+
+*What is a gradient?*
 
 {term}`Gradient descent` is {doc}`here <gradient>`: $gradient$, `gradient`.
 The **{term}`gradient`** of all {term}`batches <batch>`. Every gradient,
