@@ -27,6 +27,7 @@ from nbval.plugin import comment_markers, metadata_tags
 from PIL import Image
 
 from adamtut import rules
+from tools.book import docnames
 
 # Exceptions, each with its reason: (chapter file, tag or marker) → why.
 ALLOWED_TAGS: dict[tuple[str, str], str] = {}
@@ -716,24 +717,10 @@ def names(cell):
 @book_guard
 def has_a_full_table_of_contents(book, folder):
     root = folder.parent
-    entries = [root / entry for entry in files_of(read_yaml(root / "_toc.yml"))]
-    listed = {entry.with_name(entry.name.removesuffix(".ipynb")) for entry in entries}
+    listed = docnames(root)
     for path in book:
-        if path.with_suffix("") not in listed:
-            yield f"{path.name}: missing from _toc.yml: add {path.with_suffix('').name} there"
-    for entry in entries:
-        if not any(entry.with_name(entry.name + end).is_file() for end in ("", ".md", ".ipynb")):
-            yield f"_toc.yml: no file for {entry.relative_to(root)}: write it or remove the entry"
-
-
-def files_of(toc):
-    """Every page that a table of contents names."""
-    if isinstance(toc, list):
-        for part in toc:
-            yield from files_of(part)
-    if isinstance(toc, dict):
-        for key, value in toc.items():
-            if key in ("root", "file"):
-                yield value
-            else:
-                yield from files_of(value)
+        if f"book/{path.stem}" not in listed:
+            yield f"{path.name}: missing from _toc.yml: add book/{path.stem} there"
+    for page in listed:
+        if not any((root / f"{page}{end}").is_file() for end in (".md", ".ipynb")):
+            yield f"_toc.yml: no file for {page}: write it or remove the entry"

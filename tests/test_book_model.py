@@ -80,6 +80,13 @@ def test_a_small_book_is_read(root):
     assert not found.page("book/words").is_chapter
 
 
+def test_what_is_listed_is_known_without_the_files(root):
+    expected = [page.docname for page in book.read(root).pages]
+    for file in (root / "book").iterdir():
+        file.unlink()
+    assert book.docnames(root) == expected
+
+
 @pytest.mark.parametrize(
     ("last", "said"),
     [

@@ -109,6 +109,7 @@ LEDGER = {
 CONTENTS = {
     "format": "jb-book",
     "root": "book/intro",
+    "meta": {"last_chapter": 2},
     "parts": [{"caption": "One", "chapters": [{"file": "book/01_mini"}]}],
 }
 

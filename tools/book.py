@@ -128,6 +128,12 @@ def read_toc(root: Path = ROOT) -> dict:
     return toc
 
 
+def docnames(root: Path = ROOT) -> list[str]:
+    """The pages that _toc.yml lists, whether their files are there or not."""
+    toc = read_toc(root)
+    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
+
+
 def expect_keys(what: str, found: dict, keys: set[str]) -> None:
     if set(found) != keys:
         raise ValueError(
