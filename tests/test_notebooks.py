@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -26,6 +27,7 @@ import adamtut
 from tools.address import SETTING, Address
 from tools.copies import notebooks, offline_zip, setup_cell
 from tools.sphinx import cells as roles
+from tools.sphinx import ledger
 
 ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")
@@ -111,8 +113,9 @@ def link_faults(text, address):
             faults.append(f"{target} has no words")
         if address and target.startswith(address.site()):
             page, _, anchor = target.removeprefix(address.site()).partition("#")
-            if (ROOT / "book" / page.partition("?")[0]).is_file():
-                continue  # a static file
+            static = page.partition("?")[0].replace("_static/explore/", "explore/")
+            if (ROOT / "book" / static).is_file():
+                continue
             if page not in ANCHORS or (anchor and anchor not in ANCHORS[page]):
                 faults.append(f"{target} is not there")
         elif address and target.startswith(address.repository):
@@ -198,7 +201,9 @@ def test_no_text_is_lost(name):
     text = markdown(CHAPTERS[name])
     text = re.sub(r"^\([^()\s]+\)=$|^:[\w-]+:.*$|<iframe.*?</iframe>", "", text, flags=re.MULTILINE)
     text = re.sub(r"^\(In Jupyter the frame.*$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^ *[`:]{3,}(\{[\w:-]+\})?( ex-[\w-]+)?", "", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^ *[`:]{3,}(\{explore\} \w+|\{[\w:-]+\})?( ex-[\w-]+)?", "", text, flags=re.MULTILINE
+    )
     text = re.sub(r"^- \[[ x]\] ", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{cite:[pt]\}`[^`]+`", "", text)
     text = re.sub(r"\{\w+\}`([^`<]+?)(\s*<[^`]+>)?`", r"\1", text)
@@ -381,14 +386,16 @@ x &= 1
 
 **Proof.** Easy. ∎
 
-### Exercise ★ Try
+### Exercise 3.2 ★ Try
 
 Run it.
 
 ```python
 x = "{ref}`x`"
 ```"""
-    assert notebooks.plain_markdown(source, notebooks.Place("x", None, REFERENCES)) == expected
+    numbers = {"ex-x": ("exercise", "3.2")}
+    place = notebooks.Place("x", None, dataclasses.replace(REFERENCES, numbers=numbers))
+    assert notebooks.plain_markdown(source, place) == expected
 
 
 @pytest.mark.parametrize(
@@ -451,10 +458,10 @@ def test_solutions_are_folded():
     chapter = cells(
         f"{EXERCISE}\n\n{START}",
         "code:first",
-        f"So $x$.\n\n{END}\n\n{EXERCISE}\n\n{START}",
+        f"So $x$.\n\n{END}\n\n{EXERCISE.replace('ex-1', 'ex-2')}\n\n{START}",
         "code:second",
         END,
-        f"{EXERCISE}\n\n{START}\n\nBecause.",
+        f"{EXERCISE.replace('ex-1', 'ex-3')}\n\n{START}\n\nBecause.",
         "code:third",
         f"{END}\n\n## After",
         "code:fourth",
@@ -466,11 +473,11 @@ def test_solutions_are_folded():
         return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
 
     assert [cell.source for cell in copied] == [
-        f"### Exercise ★ One\n\nTry.\n\n{below}",
+        f"### Exercise 1.1 ★ One\n\nTry.\n\n{below}",
         "first",
-        f"{folded('More on the solution', 'So $x$.')}\n\n### Exercise ★ One\n\nTry.\n\n{below}",
+        f"{folded('More on the solution', 'So $x$.')}\n\n### Exercise 1.2 ★ One\n\nTry.\n\n{below}",
         "second",
-        f"### Exercise ★ One\n\nTry.\n\n{folded('Solution', 'Because.')}",
+        f"### Exercise 1.3 ★ One\n\nTry.\n\n{folded('Solution', 'Because.')}",
         "third",
         "## After",
         "fourth",
@@ -517,8 +524,40 @@ def test_a_figure_has_its_caption_below():
     chapter = cells("code:draw()", "Text.")
     chapter.cells[2].metadata["mystnb"] = {"figure": {"caption": "A {term}`ravine`.", "name": "f"}}
     *_, figure, caption, text = stamp(chapter, address=None).cells
-    assert (figure.source, caption.source) == ("draw()", "**Figure.** A ravine.")
+    assert (figure.source, caption.source) == ("draw()", "**Figure 1.1.** A ravine.")
     assert caption.id == f"{figure.id}-caption" and text.source == "Text."
+
+
+def test_things_have_the_numbers_of_the_book():
+    source = (
+        "{numref}`tab-a` and {numref}`fig-b`.\n\n```{prf:theorem} T\n:label: t-1\nX.\n```\n\n"
+        "```{exercise} ★ E\n:label: e-1\nX, by {prf:ref}`t-1` and {numref}`e-1`.\n```"
+    )
+    chapter = cells("code:a()", "code:b()", source)
+    for cell, name in zip(chapter.cells[2:4], ["tab-a", "fig-b"], strict=True):
+        cell.metadata["mystnb"] = {"figure": {"caption": "A.", "name": name}}
+    copied = stamp(chapter, "05_adam_in_practice.ipynb", None).cells
+    assert [cell.source for cell in copied if cell.id.endswith("-caption")] == [
+        "**Table 5b.1.** A.",
+        "**Figure 5b.1.** A.",
+    ]
+    assert copied[-1].source == (
+        "Table 5b.1 and Fig. 5b.1.\n\n<blockquote>\n\n**Theorem 5b.1. T**\n\nX.\n\n</blockquote>"
+        "\n\n### Exercise 5b.1 ★ E\n\nX, by Theorem 5b.1 and Exercise 5b.1."
+    )
+
+
+def test_statements_on_trial_are_a_table(monkeypatch):
+    claim = ledger.Claim("s1-a", "ruder2016", "It is |x|.", "wrong", "See $x$.", "05_adam")
+    other = ledger.Claim("s1-b", "kingma2015", "It is.", "holds", "So.", "06_bias_correction")
+    monkeypatch.setattr(ledger, "read", lambda path: [claim, other])
+    *_, text, works = stamp(cells("## Trial\n\n```{trial}\n```"), "05_adam.ipynb", None).cells
+    assert text.source.split("\n")[2:] == [
+        "| Statement | Verdict | Why |",
+        "| :--- | :--- | :--- |",
+        r"| It is \|x\|. (Ruder (2016)) | wrong | See $x$. |",
+    ]
+    assert works.source.count("\n- ") == 1 and "Ruder" in works.source
 
 
 @every_copy
@@ -527,6 +566,9 @@ def test_a_copy_ends_with_the_works_that_it_cites(where, name):
     assert heading == "## Works cited\n"
     cited = re.findall(r"\{cite:[pt]\}`([^`]+)`", markdown(CHAPTERS[name]))
     keys = {key for keys in cited for key in re.split(", *", keys)}
+    if "{trial}" in markdown(CHAPTERS[name]):
+        claims = ledger.read(ROOT / "book" / "claims.yml")
+        keys |= {claim.source for claim in claims if f"{claim.page}.ipynb" == name}
     assert len(lines) == len(keys) > 2
     for key in keys:
         who, when = REFERENCES.works[key]
@@ -558,11 +600,17 @@ def test_the_title_says_where_a_copy_is_from(where):
     assert ("online" in line) == (where == "online")
 
 
-def test_the_interactive_picture_is_a_link():
-    texts = {where: markdown(COPIES[where, "03_momentum.ipynb"]) for where in ADDRESSES}
-    page = "https://ada.github.io/book/_static/ravine.html?rule=momentum"
-    assert f"[Open the interactive picture]({page})" in texts["online"]
-    assert "A notebook cannot show the interactive picture" in texts["no-address"]
+def test_an_explorable_is_a_link_with_its_caption():
+    source = ":::{explore} ravine\n:query: rule=adam\n:name: fig-r\n:alt: A path.\nDrag $x$.\n:::"
+    texts = {
+        where: stamp(cells(source), address=here).cells[-1].source
+        for where, here in ADDRESSES.items()
+    }
+    page = "https://ada.github.io/book/_static/explore/ravine.html?rule=adam"
+    link = f"**[Open the interactive picture]({page})**"
+    assert texts["online"] == f"{link}\n\n**Figure 1.1.** Drag $x$."
+    assert texts["no-address"].startswith("*(A notebook cannot show the interactive picture.")
+    assert texts["no-address"].endswith("**Figure 1.1.** Drag $x$.")
 
 
 def test_a_chapter_stays_as_it_is():

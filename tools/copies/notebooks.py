@@ -12,8 +12,10 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from docutils.nodes import make_id
@@ -25,17 +27,19 @@ from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 import adamtut
+from adamtut.tables import table
 from tools.address import SETTING, Address, address
-from tools.book import ROOT, Book
+from tools.book import BOOK, ROOT, Book
 from tools.book import read as read_book
 from tools.copies import setup_cell
 from tools.sphinx import cells as roles
-from tools.sphinx import predict
+from tools.sphinx import ledger, predict
 
 EXTENSIONS = {"colon_fence", "deflist", "dollarmath"}  # those of _config.yml
 MARKDOWN = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
 DIRECTIVE = re.compile(r"\{([\w:-]+)\} *(.*)")
 OPTIONS = re.compile(r"\A(?::[\w-]+:.*\n)*")
+OPTION = re.compile(r"^:([\w-]+): *(.*)$", re.MULTILINE)
 INLINE = re.compile(
     r"""\\.                                                       # an escaped character
     | \{(?P<role>[a-z][\w:-]*)\}`(?P<content>[^`]+)`
@@ -45,6 +49,14 @@ INLINE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Directives of what is numbered → what it is.
+KINDS = {
+    "explore": "figure",
+    "exercise": "exercise",
+    "prf:algorithm": "algorithm",
+    "prf:theorem": "theorem",
+}
+SHORT = {"figure": "Fig."}
 # The paragraph that a chapter has for those who open it in Jupyter, where the frame stays empty.
 FRAME_NOTE = "(In Jupyter the frame stays empty"
 
@@ -55,6 +67,7 @@ class References:
 
     book: Book
     labels: dict[str, str]  # label → the page that has it
+    numbers: dict[str, tuple[str, str]]  # label → what it numbers and its number: figure, 5a.3
     terms: dict[str, str]  # entry of the glossary in small letters → as it is written there
     works: dict[str, tuple[str, str]]  # key of the bibliography → (authors, year or "")
     entries: dict[str, str]  # key of the bibliography → the whole entry in Markdown, in its order
@@ -79,7 +92,11 @@ class Place:
 
 
 def read_references(root: Path = ROOT) -> References:
-    book, labels = read_book(root), {}
+    book, labels, numbers = read_book(root), {}, {}
+    for chapter in book.chapters:
+        own = numbered(nbformat.read(root / chapter.file, as_version=4), chapter.number)
+        numbers |= own
+        labels |= dict.fromkeys(own, chapter.name)
     for page in book.pages:
         for label in re.findall(
             r"^\(([^()\s]+)\)=$|^:label: (\S+)$", text_of(root / page.file), re.MULTILINE
@@ -90,7 +107,23 @@ def read_references(root: Path = ROOT) -> References:
     terms = {term.lower(): term for term in re.findall(r"^\S.*$", entries, re.MULTILINE)}
     bibliography = parse_file(str(root / "book" / "references.bib"))
     works = {key: (authors(w), year(w)) for key, w in bibliography.entries.items()}
-    return References(book, labels, terms, works, printed(bibliography))
+    return References(book, labels, numbers, terms, works, printed(bibliography))
+
+
+def numbered(notebook, chapter: str) -> dict[str, tuple[str, str]]:
+    """What a chapter numbers, as tools/sphinx/numbers.py does: label → kind and number."""
+    counts, found = Counter(), {}
+    for cell in notebook.cells:
+        things = []
+        if cell.cell_type == "markdown":
+            directives = [part for part in parts(cell.source) if part.is_numbered]
+            things = [(KINDS[part.name], part.label) for part in directives]
+        elif name := cell.metadata.get("mystnb", {}).get("figure", {}).get("name"):
+            things = [("table" if name.startswith("tab-") else "figure", name)]
+        for kind, label in things:
+            counts[kind] += 1
+            found[label] = (kind, f"{chapter}.{counts[kind]}")
+    return found
 
 
 def text_of(page: Path) -> str:
@@ -144,11 +177,17 @@ def plain_role(role: str, content: str, place: Place) -> str:
     if role == "ref" and match:
         page = known(references.labels, target, "label")
         return place.link(words, page, f"#{make_id(target)}")
+    if role in ("numref", "prf:ref") and not match:
+        kind, number = known(references.numbers, target, "label of something numbered")
+        page = known(references.labels, target, "label")
+        return place.link(
+            f"{SHORT.get(kind, kind.capitalize())} {number}", page, f"#{make_id(target)}"
+        )
     if role == "doc" and match:
         return place.link(words, target)
     raise ValueError(
         f"a runner's copy has no words for {{{role}}}`{content}`; write {{ref}}`words <label>`, "
-        "{doc}, {term}, {cite:t} or {cite:p}, or teach tools/copies/notebooks.py the role"
+        "{numref}, {doc}, {term}, {cite:t} or {cite:p}, or teach tools/copies/notebooks.py the role"
     )
 
 
@@ -221,8 +260,25 @@ def plain_text(source: str, place: Place) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
 
-def parts(source: str) -> list[tuple[str, str, str]]:
-    """Markdown cut into directives and what stands between: (name, title, text), name "" there."""
+class Part(NamedTuple):
+    """A directive, or what stands between two: that has no name."""
+
+    name: str
+    title: str
+    text: str
+    options: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        return self.options.get("label") or self.options.get("name", "")
+
+    @property
+    def is_numbered(self) -> bool:
+        return self.name in KINDS and "nonumber" not in self.options
+
+
+def parts(source: str) -> list[Part]:
+    """Markdown cut into directives and what stands between."""
     lines, found, end = source.split("\n"), [], 0
     for token in MARKDOWN.parse(source):
         directive = DIRECTIVE.fullmatch(token.info) if "fence" in token.type else None
@@ -231,27 +287,47 @@ def parts(source: str) -> list[tuple[str, str, str]]:
         if token.level > 0:
             raise ValueError(f"{token.info} stands in a list or a quote; move it out")
         start, stop = token.map
-        found.append(("", "", "\n".join(lines[end:start])))
-        found.append((*directive.groups(), OPTIONS.sub("", token.content)))
+        found.append(Part("", "", "\n".join(lines[end:start]), {}))
+        options = OPTIONS.match(token.content)[0]
+        text = token.content.removeprefix(options)
+        found.append(Part(*directive.groups(), text, dict(OPTION.findall(options))))
         end = stop
-    return [*found, ("", "", "\n".join(lines[end:]))]
+    return [*found, Part("", "", "\n".join(lines[end:]), {})]
 
 
-def plain_directive(name: str, title: str, text: str, place: Place) -> str:
+def plain_directive(part: Part, place: Place) -> str:
+    name, title, text, options = part
     if name == "predict":
         return plain_prediction(predict.read(title, text), place)
+    if name == "trial":
+        return plain_text(trial(place.page), place)
+    if name == "explore":
+        return plain_explorable(title, options.get("query", ""), part.label, text, place)
     text, title = plain_markdown(text, place), plain_inline(title, place)
     if name in ("prf:algorithm", "prf:theorem"):
-        kind = name.removeprefix("prf:").capitalize()
+        number = heading(part.label, place) if part.is_numbered else KINDS[name].capitalize()
         # Not with > before each line: JupyterLab would take it into a formula of several lines.
-        return f"<blockquote>\n\n**{kind}. {title}**\n\n{text}\n\n</blockquote>"
+        return f"<blockquote>\n\n**{number}. {title}**\n\n{text}\n\n</blockquote>"
     if name == "prf:proof":
         return f"**Proof.** {text} ∎"
     if name == "exercise":
-        return f"### Exercise {title}\n\n{text}"
+        return f"### {heading(part.label, place)} {title}\n\n{text}"
     raise ValueError(
         f"tools/copies/notebooks.py has no plain Markdown for {{{name}}}; give it some"
     )
+
+
+def heading(label: str, place: Place) -> str:
+    """Theorem 6.1."""
+    kind, number = known(place.references.numbers, label, "label of something numbered")
+    return f"{kind.capitalize()} {number}"
+
+
+def plain_explorable(name: str, query: str, label: str, caption: str, place: Place) -> str:
+    """Where an interactive picture is, and its caption."""
+    page = f"_static/explore/{name}.html" + (f"?{query}" if query else "")
+    where = plain_frame(f'<iframe src="../{page}">', place)
+    return f"{where}\n\n**{heading(label, place)}.** {plain_markdown(caption, place)}"
 
 
 def plain_prediction(found: predict.Prediction, place: Place) -> str:
@@ -267,10 +343,21 @@ def plain_prediction(found: predict.Prediction, place: Place) -> str:
     return f"**{question}**\n\n{answers}\n\n{folded(behind, predict.SUMMARY)}"
 
 
+def trial(page: str) -> str:
+    """The statements that a chapter settles, as a table in MyST."""
+    claims = [claim for claim in ledger.read(BOOK / "claims.yml") if claim.page == page]
+    columns = {
+        ledger.HEADS[0]: [f"{claim.statement} ({claim.citation})" for claim in claims],
+        ledger.HEADS[1]: [ledger.VERDICTS[claim.verdict] for claim in claims],
+        ledger.HEADS[2]: [claim.reason for claim in claims],
+    }
+    return table(columns)._repr_markdown_()
+
+
 def plain_markdown(source: str, place: Place) -> str:
     """Markdown with directives, but for solutions, which go over several cells."""
     plain = [
-        plain_directive(*part, place) if part[0] else plain_text(part[2], place)
+        plain_directive(part, place) if part.name else plain_text(part.text, place)
         for part in parts(source)
     ]
     return "\n\n".join(filter(None, plain))
@@ -309,7 +396,12 @@ def runner_copy(
     repository's archive at the commit, or None without an address.
     """
     page = name.removesuffix(".ipynb")
-    place = Place(page, address, references or read_references())
+    references = references or read_references()
+    chapter = references.book.page(f"book/{page}")
+    own = numbered(notebook, chapter.number)
+    labels = references.labels | dict.fromkeys(own, page)
+    numbers = references.numbers | own
+    place = Place(page, address, replace(references, labels=labels, numbers=numbers))
     if source is None and address:
         source = f"adamtut @ {address.archive(commit)}"
     stamped = copy.deepcopy(notebook)
@@ -318,7 +410,7 @@ def runner_copy(
     first = next(n for n, cell in enumerate(stamped.cells) if cell.cell_type == "code")
     stamped.cells[first].source = imports(stamped.cells[first])
     stamped.cells.insert(first, setup_cell.make(version, source))
-    if cited := citations(notebook):
+    if cited := citations(notebook, page):
         stamped.cells.append(references_cell(cited, place.references))
     heading, _, text = stamped.cells[0].source.partition("\n")
     opening = [heading, origin(place, version), *[CHECKS] * has_checks(notebook)]
@@ -337,9 +429,11 @@ def has_checks(notebook) -> bool:
     return any("check" in cell.metadata.get("tags", []) for cell in notebook.cells)
 
 
-def citations(notebook) -> set[str]:
+def citations(notebook, page: str) -> set[str]:
     """The keys of the works that a chapter cites."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    if "{trial}" in text:
+        text += trial(page)
     found = re.findall(r"\{cite:[pt]\}`([^`]+)`", text)
     return {key.strip() for keys in found for key in keys.split(",")}
 
@@ -374,18 +468,18 @@ def plain_cells(cells: list, place: Place) -> list:
             if cell.metadata.get("jupyter", {}).get("source_hidden"):
                 cell.metadata["cellView"] = "form"  # Colab's word for the same
             plain.append(cell)
-            if caption := cell.metadata.get("mystnb", {}).get("figure", {}).get("caption"):
-                plain.append(caption_cell(caption, cell.id, place))
+            if figure := cell.metadata.get("mystnb", {}).get("figure"):
+                plain.append(caption_cell(figure, cell.id, place))
             continue
         texts = []
         for part in parts(cell.source):
-            if part[0] == "solution-start":
+            if part.name == "solution-start":
                 solution = SOLUTION
-            elif part[0] == "solution-end":
+            elif part.name == "solution-end":
                 solution = ""
-            elif part[0]:
-                texts.append(plain_directive(*part, place))
-            elif text := plain_text(part[2], place):
+            elif part.name:
+                texts.append(plain_directive(part, place))
+            elif text := plain_text(part.text, place):
                 if solution:
                     text, solution = folded(text, solution), MORE
                 texts.append(text)
@@ -406,9 +500,10 @@ def name_check(cell) -> None:
     cell.metadata["tags"] = [*cell.metadata["tags"], "raises-exception"]
 
 
-def caption_cell(caption: str, figure: str, place: Place):
-    cell = nbformat.v4.new_markdown_cell(f"**Figure.** {plain_text(caption, place)}")
-    cell.id = f"{figure}-caption"
+def caption_cell(figure: dict, of: str, place: Place):
+    text = f"**{heading(figure['name'], place)}.** {plain_text(figure['caption'], place)}"
+    cell = nbformat.v4.new_markdown_cell(text)
+    cell.id = f"{of}-caption"
     return cell
 
 
