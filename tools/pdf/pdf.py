@@ -63,10 +63,10 @@ MORE_FACES = [  # family, weight, style, file
 
 # Of the page's own machinery: links to a heading, scripts, the list of chapters, links to this
 # file, the code that draws a figure, which is hidden online too, and the reply to each answer of
-# a prediction, which is for who has just given it.
+# a prediction, which is for who has just given it, and what filters the ledger.
 LEFT_OUT = (
     ".headerlink, script, .toctree-wrapper, .launch, .downloads, .above-input, summary, button, "
-    ".predict .replies, .predict .verdict"
+    ".predict .replies, .predict div.verdict, .ledger fieldset"
 )
 
 # Black in any case; a span for each makes the file heavy.
