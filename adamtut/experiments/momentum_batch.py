@@ -63,15 +63,16 @@ def excess(rule, steps, batch, rates, falling, hyper, seeds):
 @functools.cache
 def tuned(rule, steps, batch):
     """The best of 96 settings: rate, whether it falls, hyper-parameters."""
-    hypers = [{"beta": beta} for beta in BETAS] if rule == "momentum" else [{}]
-    best = (np.inf, 0.0, False, {})
-    for hyper, falling in itertools.product(hypers, (False, True)):
-        rates = RATES[rule] * (1 - hyper.get("beta", 0.0))
+    betas = BETAS if rule == "momentum" else (0.0,)
+    trials = []
+    for beta, falling in itertools.product(betas, (False, True)):
+        hyper = {"beta": beta} if rule == "momentum" else {}
+        rates = RATES[rule] * (1 - beta)
         values = excess(rule, steps, batch, rates, falling, hyper, TUNING_SEEDS)
         scores = np.log(np.maximum(values, 1e-300)).mean(axis=0)
         i = int(scores.argmin())
-        best = min(best, (scores[i], float(rates[i]), falling, hyper), key=lambda trial: trial[0])
-    return best[1:]
+        trials.append((scores[i], float(rates[i]), falling, hyper))
+    return min(trials, key=lambda trial: trial[0])[1:]
 
 
 def measure(rule, steps, batch, seed, device, data):
