@@ -13,11 +13,13 @@ from pathlib import Path
 
 RUNTIME = Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
 KNOWN = set(re.findall(r"^const (\w+)", RUNTIME, re.MULTILINE))
-RESERVED = set(
-    "about aboutSchedules arguments case catch const debugger default delete do enum eval export"
-    " extends function implements instanceof interface let new null package private protected"
-    " public settings state static super switch this throw typeof undefined var void".split()
-)
+WORDS = """
+    arguments case catch const debugger default delete do enum eval export extends function
+    implements instanceof interface let new null package private protected public static super
+    switch this throw typeof undefined var void
+    about aboutSchedules settings state
+"""  # of JavaScript, and of the lines that `rule` and `schedule` put before a function's own
+RESERVED = set(WORDS.split())
 
 # How tightly JavaScript binds. What binds less than its place asks for stands in parentheses.
 CHOICE, COMPARISON, SUM, PRODUCT, POWER, SIGN, ATOM = range(7)
@@ -81,9 +83,9 @@ class Translator:
         self.local = {*values, *(n.id for n in ast.walk(f) if is_stored(n))}
         self.bind(f, f.name, *values)
         body = self.block(f.body)
-        positional, keyword = split(values, len(f.args.args))
         if f.name in self.schedules:
             return schedule(f.name, *split(values, 1), body)
+        positional, keyword = split(values, len(f.args.args))
         if f.name in self.rules:
             first, state = split(positional, 2)
             if len(first) < 2 or None in state.values():
@@ -91,7 +93,7 @@ class Translator:
             return rule(f.name, first, state, keyword, body)
         if keyword:
             self.refuse(f)
-        return Function(braced(f"function {f.name}({', '.join(taken(values))})", body))
+        return Function(braced(f"function {f.name}({', '.join(taken(values))}) ", body))
 
     def bind(self, node, *names):
         for name in names:
@@ -118,10 +120,10 @@ class Translator:
             case ast.Return(ast.expr() as value):
                 return [f"return {self.expression(value)};"]
             case ast.If(test, body, []):
-                return [braced(f"if ({self.expression(test)})", self.block(body))]
+                return [braced(f"if ({self.expression(test)}) ", self.block(body))]
             case ast.For(target, items, body, []):
                 items, before = self.expression(items), set(self.bound)
-                lines = [braced(f"for ({self.target(target)} of {items})", self.block(body))]
+                lines = [braced(f"for ({self.target(target)} of {items}) ", self.block(body))]
                 self.bound = before
                 return lines
         return self.refuse(node)
@@ -197,16 +199,16 @@ def rule(name, first, state, settings, body):
         f"var [{', '.join(taken(state))}] = $state(about.{name}, {g}, {t}, state);",
         f"var {braces(taken(settings))} = $settings(about.{name}, settings);",
     ]
-    code = braced(f"function {name}({g}, {t}, state, settings)", head + body)
+    code = braced(f"function {name}({g}, {t}, state, settings) ", head + body)
     return Function(code, state, settings)
 
 
 def schedule(name, first, settings, body):
     (t,) = first
     about = f"aboutSchedules.{name}"
-    formula = braced(f"return ({t}) =>", [f"{t} = $step({about}, {t});", *body])
+    formula = braced(f"return ({t}) => ", [f"{t} = $step({about}, {t});", *body])
     head = f"var {braces(taken(settings))} = $settings({about}, settings);"
-    return Function(braced(f"function {name}(settings)", [head, formula + ";"]), {}, settings)
+    return Function(braced(f"function {name}(settings) ", [head, formula + ";"]), {}, settings)
 
 
 def taken(values):
@@ -221,7 +223,7 @@ def braces(items):
 
 def braced(head, lines):
     body = textwrap.indent("\n".join(lines), "  ")
-    return f"{head} {{\n{body}\n}}"
+    return f"{head}{{\n{body}\n}}"
 
 
 def split(values, n):

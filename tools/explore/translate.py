@@ -61,12 +61,12 @@ def rules_js() -> str:
         f"const rules = {listed(about)};",
         "return { rules, schedules, about, aboutSchedules };",
     ]
-    script = braced("const adamtut = (() =>", "\n".join(body).splitlines()) + ")();\n"
+    script = braced("const adamtut = (() => ", body) + ")();\n"
     return "// Made from adamtut/rules.py and schedules.py by tools/explore/translate.py\n" + script
 
 
 def identity(rule: registry.Rule) -> dict[str, str | float | None]:
-    """Who made a rule, how it is drawn, and the rate it is meant for, if its docstring names one."""
+    """Who made a rule, how it is drawn, and the rate its docstring says it is meant for."""
     colour, line = plot.STYLES.get(rule.name, (plot.INK, "-"))
     rate = re.search(r"[Mm]eant for lr = (\d+(\.\d+)?)", rule.function.__doc__ or "")
     return {
@@ -87,7 +87,7 @@ def literals(facts: dict) -> dict[str, str]:
 
 
 def listed(names: Collection[str]) -> str:
-    return braced("", textwrap.wrap(", ".join(names) + ",", 90)).strip()
+    return braced("", textwrap.wrap(", ".join(names) + ",", 90))
 
 
 def members(values: dict[str, str | None]) -> str:
@@ -95,11 +95,11 @@ def members(values: dict[str, str | None]) -> str:
 
 
 def nested(tables: dict[str, dict[str, str]]) -> str:
-    lines = [
-        f"{name}: {braced('', [f'{key}: {value},' for key, value in table.items()]).strip()},"
+    tables = {
+        name: braced("", [f"{key}: {value}," for key, value in table.items()])
         for name, table in tables.items()
-    ]
-    return braced("", "\n".join(lines).splitlines()).strip()
+    }
+    return braced("", [f"{name}: {table}," for name, table in tables.items()])
 
 
 if __name__ == "__main__":
