@@ -5,6 +5,7 @@
 - `sphinx`: the extensions with which Sphinx builds the pages
 - `copies`: the chapters as Jupyter and Colab open them, the zip of them, the branch that holds them
 - `pdf`: the book in print
+- `explore`: interactive figures, which run the package's own rules as JavaScript
 - `chapter`: making, executing and listing chapters
 - `check`: what refuses built pages, a release, or a test run that proves nothing
 - `setup`: the virtual environment, Chromium, packages of npm
