@@ -147,13 +147,11 @@ def _text(head: str, value, spec: str) -> str:
 
 
 def _typeset(text: str) -> str:
-    """A number as it is printed: −2.5·10⁻⁸ for -2.5e-08."""
+    """A number as it is printed: −2.5·10⁻⁸ for -2.5e-08, and 7 for 7e+00."""
     sign, digits = ("−", text[1:]) if text.startswith("-") else ("", text)
     mantissa, has_exponent, exponent = digits.partition("e")
-    if not has_exponent:
-        return sign + digits
-    if not re.search("[1-9]", mantissa):
-        return "0"
+    if not has_exponent or int(exponent) == 0:
+        return sign + mantissa
     ten = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
     return sign + (ten if mantissa == "1" else f"{mantissa}·{ten}")
 
