@@ -392,6 +392,18 @@ const explore = (() => {
     return `#${parts.map(x => Math.round(255 * x).toString(16).padStart(2, "0")).join("")}`;
   }
 
+  // Draws at most once a frame, however often it is asked to.
+  function soon(draw) {
+    let asked = false;
+    return () => {
+      if (!asked) requestAnimationFrame(() => {
+        asked = false;
+        draw();
+      });
+      asked = true;
+    };
+  }
+
   // The theme is the embedding page's, which says it in the address and in messages, or else the
   // reader's own. The embedding page is told the height. `redraw` runs when the width, and
   // `recolour` when the theme has changed.
@@ -430,6 +442,6 @@ const explore = (() => {
     number, fixed, ladder, range, nearest, roundest, clamp, within, normals, settings, assembled,
     scale, ticks, axis, line, html, svg, place, handle,
     slider, select, check, button, choice, player, swatch, look, speaker,
-    address, query, turned, frame,
+    address, query, turned, soon, frame,
   };
 })();

@@ -13,6 +13,7 @@ page itself in its place. The pages are built when Sphinx begins, and lie in _st
 
 import hashlib
 import html
+import os
 import re
 import zlib
 from pathlib import Path
@@ -58,9 +59,8 @@ class Explore(SphinxDirective):
             tall=about["wide"],
             narrow=about["narrow"],
         )
-        source = Path(self.env.srcdir)
-        poster = f"/{use.poster.relative_to(source).as_posix()}"
-        place += nodes.image(uri=poster, alt=self.options["alt"])
+        poster = Path(os.path.relpath(use.poster, self.env.srcdir)).as_posix()
+        place += nodes.image(uri=f"/{poster}", alt=self.options["alt"])
         figure = nodes.figure("", place)
         text = nodes.Element()
         self.state.nested_parse(self.content, self.content_offset, text)
