@@ -8,7 +8,7 @@ from pathlib import Path
 
 # What is written → what should be.
 MARKUP = [
-    # The label would take the place of the words inside, "Show code cell source".
+    # The label would take the place of the words inside, "Show the source".
     (' aria-label="Toggle hidden content"', ""),
     # WAI-ARIA 1.2 has given up this role, and a list may hold nothing but its items.
     (' role="doc-biblioentry"', ""),
