@@ -29,14 +29,7 @@ SETTINGS = [
 ]
 
 
-@functools.cache
-def regression() -> problems.FiniteSum:
-    """The standardised regression; its target has mean 0, so it needs no intercept."""
-    from sklearn.datasets import load_diabetes
-
-    inputs, target = load_diabetes(return_X_y=True)
-    inputs = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
-    return problems.least_squares(inputs, (target - target.mean()) / target.std(), "diabetes")
+regression = functools.cache(problems.diabetes_regression)
 
 
 def excess(rule, steps, batch, rates, falling, hyper, seeds):
