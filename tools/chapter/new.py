@@ -63,8 +63,8 @@ def free_number(first: int, found: book.Book) -> str:
     last = taken[-1]
     if last.number == str(first):
         raise ValueError(
-            f"{last.file} is chapter {first}; call it {first}a in its title before there is a "
-            f"{first}b, or choose another NAME"
+            f"{last.file} is chapter {first}; call it {first}a in its title first, so that the new "
+            f"one becomes {first}b, or choose another NAME"
         )
     return f"{first}{chr(ord(last.number[-1]) + 1)}"
 
