@@ -240,6 +240,186 @@ noisy_quadratic = NoisyProblem(**vars(quadratic([1.0, 1.0], name="noisy quadrati
 
 
 @dataclass(frozen=True)
+class OnlineProblem:
+    """Losses of one variable on an interval, a new one at each step: f_1(x), f_2(x), …
+
+    Points have any shape; each element is a run of its own.
+
+    Attributes
+    ----------
+    name
+        For titles and messages.
+    value, grad
+        `value(x, t)` and `grad(x, t)` of the loss of step t = 1, 2, …; x and the result (...).
+    box
+        The interval (low, high) that the points must not leave.
+    minimum
+        The point of the interval that is best in the long run.
+    start
+        Where the book's runs begin.
+    """
+
+    name: str
+    value: Callable[[ArrayLike, int], NDArray]
+    grad: Callable[[ArrayLike, int], NDArray]
+    box: tuple[float, float]
+    minimum: float
+    start: float
+
+    def project(self, x: ArrayLike) -> NDArray:
+        """The nearest point of the interval; for the argument `project` of `descend`.
+
+        Examples
+        --------
+        >>> reddi_online().project([-0.5, 1.5])
+        array([-0.5,  1. ])
+        """
+        return np.clip(x, *self.box)
+
+
+def reddi_online(
+    C: float = 3.0,  # noqa: N803 - the paper's letter
+    *,
+    rest: float = -1.0,
+    period: int = 3,
+) -> OnlineProblem:
+    """Reddi et al. 2018, theorem 1: f_t(x) = C x at t = 1, 4, 7, …, else -x, on [-1, 1].
+
+    The sum of a period rises, so -1 is best. The paper's section 3 runs ``reddi_online(1010.0,
+    rest=-10.0, period=101)``.
+
+    Parameters
+    ----------
+    C, rest
+        The slope at the first step of each period, and at the others.
+    period
+        Steps of a period, 2 or more.
+
+    Raises
+    ------
+    ValueError
+        Slopes whose sum over a period is not above 0: then -1 is not the minimum.
+
+    Examples
+    --------
+    >>> problem = reddi_online()
+    >>> [float(problem.grad(0.0, t)) for t in range(1, 6)]
+    [3.0, -1.0, -1.0, 3.0, -1.0]
+    """
+    if period < 2:
+        raise ValueError(f"period must be 2 or more, got {period}")
+    total = C + (period - 1) * rest
+    if not total > 0:
+        raise ValueError(f"C + (period - 1) rest must be above 0, got {total:g}")
+
+    def slope(t):
+        return C if (t - 1) % period == 0 else rest
+
+    return OnlineProblem(
+        "Reddi's period",
+        lambda x, t: slope(t) * np.asarray(x, dtype=float),
+        lambda x, t: np.full(np.shape(x), float(slope(t))),
+        box=(-1.0, 1.0),
+        minimum=-1.0,
+        start=0.0,
+    )
+
+
+@dataclass(frozen=True)
+class RandomSlope:
+    """A loss of one variable on an interval, of which each draw has another slope.
+
+    Points have any shape; each element is a run of its own, with its own draws.
+
+    Attributes
+    ----------
+    name
+        For titles and messages.
+    value, grad
+        Of the mean loss; x and the result (...).
+    box, minimum, start
+        As in `OnlineProblem`.
+    draw
+        `draw(rng, shape)`: independent slopes of that shape.
+    """
+
+    name: str
+    value: Callable[[ArrayLike], NDArray]
+    grad: Callable[[ArrayLike], NDArray]
+    box: tuple[float, float]
+    minimum: float
+    start: float
+    draw: Callable[[np.random.Generator, tuple[int, ...]], NDArray]
+
+    def project(self, x: ArrayLike) -> NDArray:
+        """The nearest point of the interval; for the argument `project` of `descend`.
+
+        Examples
+        --------
+        >>> reddi_stochastic().project([-0.5, 1.5])
+        array([-0.5,  1. ])
+        """
+        return np.clip(x, *self.box)
+
+    def sampled(self, rng: np.random.Generator, batch: int = 1) -> Callable[[NDArray], NDArray]:
+        """A gradient function that averages `batch` fresh draws at every call.
+
+        Examples
+        --------
+        >>> gradient = reddi_stochastic().sampled(np.random.default_rng(0))
+        >>> gradient(np.zeros(8))
+        array([-1.,  3.,  3.,  3., -1., -1., -1., -1.])
+        """
+        if batch < 1:
+            raise ValueError(f"batch must be 1 or more, got {batch}")
+        return lambda x: self.draw(rng, (*np.shape(x), batch)).mean(axis=-1)
+
+
+def reddi_stochastic(
+    C: float = 3.0,  # noqa: N803 - the paper's letter
+    p: float = 0.3,
+    *,
+    rest: float = -1.0,
+) -> RandomSlope:
+    """Reddi et al. 2018, theorem 3: f(x) = C x with probability p, else -x, on [-1, 1].
+
+    The mean rises, so -1 is best. The paper's section 3 runs ``reddi_stochastic(1010.0, 0.01,
+    rest=-10.0)``.
+
+    Parameters
+    ----------
+    C, rest
+        The rare slope and the frequent one.
+    p
+        The probability of C, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        A probability outside (0, 1), or a mean slope that is not above 0.
+
+    Examples
+    --------
+    >>> float(reddi_stochastic().grad(0.0).round(12))
+    0.2
+    """
+    if not 0 < p < 1:
+        raise ValueError(f"p must lie in (0, 1), got {p}")
+    mean = p * C + (1 - p) * rest
+    if not mean > 0:
+        raise ValueError(f"the mean slope p C + (1 - p) rest must be above 0, got {mean:g}")
+    return RandomSlope(
+        "Reddi's draws",
+        lambda x: mean * np.asarray(x, dtype=float),
+        lambda x: np.full(np.shape(x), mean),
+        box=(-1.0, 1.0),
+        minimum=-1.0,
+        start=0.0,
+        draw=lambda rng, shape: np.where(rng.random(shape) < p, C, rest),
+    )
+
+
+@dataclass(frozen=True)
 class FiniteSum:
     """A mean over examples, f(x) = (1/N) Σ f_i(x), whose gradient can be taken on a batch.
 

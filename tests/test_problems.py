@@ -255,6 +255,88 @@ def test_the_noise_is_fresh_and_follows_the_seed():
     assert (np.ptp(first(np.ones((5, 2))), axis=0) > 0).all()  # each run of a stack has its own
 
 
+# Losses on an interval, step by step or drawn.
+
+
+def test_the_online_losses_are_those_of_the_paper():
+    problem = problems.reddi_online(C=5.0)
+    slopes = [5.0, -1.0, -1.0] * 2
+    x = np.array([[0.5, -1.0, 0.25]])
+    for t, slope in enumerate(slopes, start=1):
+        np.testing.assert_array_equal(problem.value(x, t), slope * x)
+        np.testing.assert_array_equal(problem.grad(x, t), np.full((1, 3), slope))
+    own = problems.reddi_online(1010.0, rest=-10.0, period=101)
+    assert [t for t in range(1, 304) if own.grad(0.0, t) > 0] == [1, 102, 203]
+    assert sum(own.grad(0.0, t) for t in range(1, 102)) == 10
+
+
+@pytest.mark.parametrize(
+    "problem", [problems.reddi_online(), problems.reddi_online(1010.0, rest=-10.0, period=101)]
+)
+def test_the_minimum_of_an_online_problem_is_the_best_fixed_point(problem):
+    x = np.linspace(*problem.box, 21)
+    total = sum(problem.value(x, t) for t in range(1, 304))
+    assert x[total.argmin()] == problem.minimum
+    assert problem.box[0] <= problem.start <= problem.box[1]
+
+
+@pytest.mark.parametrize("problem", [problems.reddi_online(), problems.reddi_stochastic()])
+def test_projection_is_onto_the_box(problem):
+    inside, outside = np.array([-1.0, 0.3, 1.0]), np.array([-7.0, 1.5])
+    np.testing.assert_array_equal(problem.project(inside), inside)
+    np.testing.assert_array_equal(problem.project(outside), [-1.0, 1.0])
+
+
+def test_descend_runs_a_reddi_problem_in_its_box():
+    problem = problems.reddi_online()
+    path = descend(rules.gd, problem.grad, problem.start, 0.5, 7, project=problem.project)
+    np.testing.assert_array_equal(path, [0, -1, -0.5, 0, -1, -0.5, 0, -1])
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_drawn_slopes_have_the_given_probabilities(batch):
+    problem = problems.reddi_stochastic(C=4.0, p=0.25, rest=-1.0)
+    x = np.zeros(100_000)
+    np.testing.assert_array_equal(problem.grad(x), np.full(100_000, 0.25))
+    np.testing.assert_array_equal(problem.value([2.0]), [0.5])
+    draws = problem.sampled(np.random.default_rng(0), batch)(x)
+    deviation = 5 * (0.25 * 0.75 / batch) ** 0.5
+    assert draws.mean() == pytest.approx(0.25, abs=4 * deviation / 1e5**0.5)
+    assert draws.std() == pytest.approx(deviation, rel=0.02)
+    if batch == 1:
+        assert set(draws) == {4.0, -1.0}
+
+
+def test_draws_follow_the_seed_and_are_fresh():
+    problem = problems.reddi_stochastic()
+    first, second = (problem.sampled(np.random.default_rng(5)) for _ in range(2))
+    x = np.zeros((2, 50))
+    calls = [first(x), first(x)]
+    assert calls[0].shape == (2, 50)
+    np.testing.assert_array_equal(calls, [second(x), second(x)])
+    assert not np.array_equal(*calls) and not np.array_equal(*calls[0])
+    assert first(0.0).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: problems.reddi_online(2.0), "must be above 0, got 0$"),
+        (lambda: problems.reddi_online(np.nan), "must be above 0, got nan"),
+        (lambda: problems.reddi_online(period=1), "period must be 2 or more, got 1"),
+        (lambda: problems.reddi_stochastic(2.0), "mean slope .* must be above 0, got -0.1"),
+        (lambda: problems.reddi_stochastic(p=1.0), r"p must lie in \(0, 1\), got 1.0"),
+        (
+            lambda: problems.reddi_stochastic().sampled(np.random.default_rng(0), 0),
+            "batch must be 1 or more, got 0",
+        ),
+    ],
+)
+def test_a_reddi_problem_without_its_minimum_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
 # Means over examples.
 
 
