@@ -1,8 +1,11 @@
 """Checks, predictions and the ledger in Chromium: by mouse, keyboard and touch, for everyone."""
 
+import nbformat
 import pytest
+from docutils.nodes import make_id
 from playwright.sync_api import TimeoutError
 from served import served
+from small_book import soup, words
 from test_browser import (  # noqa: F401 (two are fixtures)
     DESK,
     PHONE,
@@ -13,6 +16,9 @@ from test_browser import (  # noqa: F401 (two are fixtures)
     chromium,
     opened,
 )
+
+from tools import book
+from tools.copies import notebooks
 
 pytestmark = pytest.mark.browser
 
@@ -238,3 +244,18 @@ def test_answered_and_unfolded_it_breaks_no_rule(chromium, axe, scheme, viewport
     with served(SITE) as address, opened(chromium, f"{address}/{name}", **settings) as page:
         answer_everything(page)
         assert accessible_faults(page, axe) == []
+
+
+# The runner's copies count by themselves.
+
+
+@pytest.mark.parametrize("chapter", book.read().chapters, ids=lambda chapter: chapter.number)
+def test_a_copy_has_the_numbers_of_its_page(chapter):
+    page = soup(SITE / f"{chapter.docname}.html")
+    notebook = nbformat.read(book.ROOT / chapter.file, as_version=4)
+    numbers = notebooks.numbered(notebook, chapter.number)
+    assert len(numbers) > 4
+    for label, (kind, number) in numbers.items():
+        said = words(page.find(id=make_id(label)).select_one(".caption-number"))
+        assert said in (f"{kind.capitalize()} {number}", f"{notebooks.SHORT.get(kind)} {number}")
+    assert len(page.select("article .caption-number")) == len(numbers)
