@@ -179,6 +179,12 @@ const explore = (() => {
     return [event.clientX - box.left, event.clientY - box.top];
   };
 
+  // Touch that begins here does not scroll the page. The style touch-action would say the same, but
+  // Chromium does not heed it within an SVG.
+  const holdTouch = (node, when = () => true) => node.addEventListener("touchstart", event => {
+    if (when()) event.preventDefault();
+  }, { passive: false });
+
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
   // A disc in an SVG to be dragged, or moved with the arrow keys. `drag` is given the point in
@@ -200,6 +206,7 @@ const explore = (() => {
       event.preventDefault();
       event.stopPropagation();
     });
+    holdTouch(node);
     node.addEventListener("pointermove", event => {
       if (!grip) return;
       const [x, y] = place(event, node.ownerSVGElement);
@@ -440,7 +447,7 @@ const explore = (() => {
 
   return {
     number, fixed, ladder, range, nearest, roundest, clamp, within, normals, settings, assembled,
-    scale, ticks, axis, line, html, svg, place, handle,
+    scale, ticks, axis, line, html, svg, place, holdTouch, handle,
     slider, select, check, button, choice, player, swatch, look, speaker,
     address, query, turned, soon, frame,
   };
