@@ -1,0 +1,125 @@
+"""One function in two coordinate systems: what Adam's parts are worth in each.
+
+Logistic regression on the bundled breast-cancer data, 569 tumours and thirty measurements, each
+with its mean subtracted, and an intercept. In *standard* units a measurement is divided by its
+standard deviation; in *file* units it is not, and the deviations are those of the file, from 0.003
+to 569. The penalty, 1e-3 / 2 times the squared weights of the standard units, is the same in both,
+so both systems have one function with one minimum, and all runs start at zero.
+
+Every contestant may try 144 settings on eight seeds that are used for nothing else, half of them
+with a constant rate, half with one that falls linearly to zero; the best by the geometric mean is
+then run with the seeds of the result.
+"""
+
+import functools
+import itertools
+from typing import Any
+
+import numpy as np
+
+from adamtut import problems, rules, schedules
+from adamtut.experiments import runner
+from adamtut.ops import sqrt
+
+TUNING_SEEDS = range(1000, 1008)
+MEMORIES = (0.9, 0.99, 0.999)
+
+
+def adam_uncorrected(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
+    """Adam without its corrections: the first steps are longer."""
+    beta1, beta2 = betas
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    return m / (sqrt(v) + eps), m, v
+
+
+# Rule, and the hyper-parameters that it may try.
+CONTESTANTS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
+    "gd": (rules.gd, [{}]),
+    "momentum": (rules.ema_momentum, [{"beta": beta} for beta in (0.8, 0.9, 0.95)]),
+    "no mean": (rules.adam, [{"betas": (0.0, beta2)} for beta2 in MEMORIES]),
+    "adam": (rules.adam, [{"betas": (0.9, beta2)} for beta2 in MEMORIES]),
+    "no correction": (adam_uncorrected, [{"betas": (0.9, beta2)} for beta2 in MEMORIES]),
+}
+# Lowest and highest rate; the best must not lie at an end.
+RANGES = {
+    ("raw", "standard"): (1e-1, 1e2),
+    ("raw", "file"): (1e-6, 3e-2),
+    ("scaled", "standard"): (1e-3, 1.0),
+    ("scaled", "file"): (1e-3, 1e1),
+}
+BATCHES = (2, 8, 32, 128, "all")
+RUNS = [(batch, 1000) for batch in BATCHES] + [(32, 300), (32, 3000)]
+SETTINGS = [
+    {"units": units, "batch": batch, "steps": steps, "name": name}
+    for units in ("file", "standard")
+    for batch, steps in RUNS
+    for name in CONTESTANTS
+]
+
+
+@functools.cache
+def regression() -> tuple[problems.FiniteSum, np.ndarray]:
+    """The function in standard units, and what a weight of file units is multiplied by."""
+    from sklearn.datasets import load_breast_cancer
+
+    inputs, target = load_breast_cancer(return_X_y=True)
+    deviations = inputs.std(axis=0)
+    standard = np.column_stack([(inputs - inputs.mean(axis=0)) / deviations, np.ones(len(inputs))])
+    return problems.logistic(standard, 2 * target - 1, 1e-3, "tumours"), np.append(deviations, 1.0)
+
+
+def excess(name, units, batch, steps, rates, falling, hyper, seeds):
+    """Loss above the minimum after the last step, shape (seeds, rates); inf where it diverged."""
+    problem, deviations = regression()
+    scale = deviations if units == "file" else np.ones(problem.dim)
+    rule, _ = CONTESTANTS[name]
+    generators = [np.random.default_rng(seed) for seed in seeds]
+
+    def gradient(x):
+        if batch == "all":
+            return scale * problem.grad(scale * x)
+        rows = [generator.integers(problem.size, size=batch) for generator in generators]
+        return scale * problem.grad(scale * x, np.repeat(np.array(rows)[:, None], len(rates), 1))
+
+    fall = schedules.linear_decay(steps=steps) if falling else schedules.constant(1.0)
+    x, state = np.zeros((len(generators), len(rates), problem.dim)), ()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(1, steps + 1):
+            d, *state = rule(gradient(x), t, *state, **hyper)
+            x = x - fall(t) * rates[:, None] * d
+        values = problem.value(scale * x) - problem.value(problem.minima[0])
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+@functools.cache
+def tuned(name, units, batch, steps):
+    """The best of 144 settings: rate, where in the range, whether it falls, hyper-parameters."""
+    kind = "raw" if name in ("gd", "momentum") else "scaled"
+    hypers = CONTESTANTS[name][1]
+    rates = np.geomspace(*RANGES[kind, units], 72 // len(hypers))
+    trials = []
+    for hyper, falling in itertools.product(hypers, (False, True)):
+        values = excess(name, units, batch, steps, rates, falling, hyper, TUNING_SEEDS)
+        scores = np.log(np.maximum(values, 1e-300)).mean(axis=0)
+        i = int(scores.argmin())
+        trials.append((scores[i], i, falling, hyper))
+    _, i, falling, hyper = min(trials, key=lambda trial: trial[0])
+    return float(rates[i]), i / (len(rates) - 1), falling, hyper
+
+
+def measure(name, units, batch, steps, seed, device, data):
+    """The loss above the minimum at the best setting, and the setting."""
+    rate, place, falling, hyper = tuned(name, units, batch, steps)
+    ((value,),) = excess(name, units, batch, steps, np.array([rate]), falling, hyper, [seed])
+    return {"excess": float(value), "lr": rate, "place": place, "falling": falling, **hyper}
+
+
+if __name__ == "__main__":
+    runner.run(
+        "adam_units",
+        measure,
+        SETTINGS,
+        seeds=40,
+        data="scikit-learn breast cancer, logistic regression",
+    )
