@@ -703,7 +703,11 @@ class RAdam(RuleOptimizer):
 
 
 class Yogi(RuleOptimizer):
-    """Yogi, rule `yogi`; `initial_accumulator_value` is where `v` starts. PyTorch has none."""
+    """Yogi, rule `yogi`; `initial_accumulator_value` is where `v` starts. PyTorch has none.
+
+    Collections of optimizers divide by 1 - beta^t, here ``corrected=True``, and most of them start
+    the first moment at 1e-6 as well, which moves parameters that have never had a gradient.
+    """
 
     rule = staticmethod(rules.yogi)
     numbers: ClassVar = {"lr": 1e-2}

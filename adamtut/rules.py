@@ -165,22 +165,26 @@ def adamax(g, t, m=0.0, u=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     return m_hat / u, m, u
 
 
-def yogi(g, t, m=0.0, v=1e-6, *, betas=(0.9, 0.999), eps=1e-3):
+def yogi(g, t, m=0.0, v=1e-6, *, betas=(0.9, 0.999), eps=1e-3, corrected=False):
     """Yogi: the sign of v - g² decides whether `v` grows or falls, g² alone by how much.
 
     Meant for lr = 0.01. Nothing is corrected, as in the paper; `v` is no average, and starts above
-    0. The paper starts it from a large first batch, libraries from 1e-6. optax divides by
-    1 - beta^t nevertheless, and starts `m` at 1e-6 too.
+    0. The paper starts it from a large first batch, libraries from 1e-6. With ``corrected=True``
+    both are divided by 1 - beta^t nevertheless, as in optax, which also starts `m` at 1e-6.
 
     >>> yogi(2.0, t=1, v=0.0, betas=(0.5, 0.75), eps=0.0)
     (1.0, 1.0, 1.0)
+    >>> yogi(2.0, t=1, v=0.0, betas=(0.5, 0.75), eps=2.0, corrected=True)
+    (0.5, 1.0, 1.0)
 
     Source: Zaheer et al. 2018, algorithm 2
     """
     beta1, beta2 = betas
     m = beta1 * m + (1 - beta1) * g
     v = v - (1 - beta2) * sign(v - g**2) * g**2
-    return m / (sqrt(v) + eps), m, v
+    m_hat = m / (1 - beta1**t) if corrected else m
+    v_hat = v / (1 - beta2**t) if corrected else v
+    return m_hat / (sqrt(v_hat) + eps), m, v
 
 
 def amsgrad(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8, corrected=True):

@@ -1,9 +1,11 @@
-"""Exact traces of torch.optim, against which rules are held; where torch has none, of a paper."""
+"""Exact traces of torch.optim, against which rules are held; where torch has none, of others."""
 
 import math
 from functools import cache
 
+import jax
 import numpy as np
+import optax
 import torch
 
 from adamtut.schedules import linear_decay
@@ -35,6 +37,25 @@ class Yogi(PaperOptimizer):
         v, change = memory.get("v", 1e-6), (1 - betas[1]) * g * g
         memory["v"] = v - change if v > g * g else v + change if v < g * g else v
         return memory["m"] / (math.sqrt(memory["v"]) + eps)
+
+
+class CorrectedYogi:
+    """optax's Yogi, behind torch's interface, but with m from 0; optax starts it at 1e-6 like v."""
+
+    def __init__(self, params, lr, betas=(0.9, 0.999), eps=1e-3):
+        (self.x,) = params
+        with jax.enable_x64(True):
+            optimizer = optax.yogi(lr, *betas, eps=eps)
+            moments, *others = optimizer.init(jax.numpy.zeros(self.x.shape))
+            self.state = (moments._replace(mu=0 * moments.mu), *others)
+        self.update = jax.jit(optimizer.update)
+
+    @torch.no_grad()
+    def step(self):
+        with jax.enable_x64(True):
+            g = jax.numpy.array(self.x.grad.numpy())
+            updates, self.state = self.update(g, self.state)
+        self.x += torch.from_numpy(np.array(updates))
 
 
 class UncorrectedAMSGrad(PaperOptimizer):
@@ -119,6 +140,12 @@ CASES = {
     "yogi": [
         (Yogi, {}, {}),
         (Yogi, {"betas": (0.5, 0.9), "eps": 0.1}, {"betas": (0.5, 0.9), "eps": 0.1}),
+        (CorrectedYogi, {}, {"corrected": True}),
+        (
+            CorrectedYogi,
+            {"betas": (0.5, 0.9), "eps": 0.1},
+            {"corrected": True, "betas": (0.5, 0.9), "eps": 0.1},
+        ),
     ],
     "amsgrad": [
         (torch.optim.Adam, {"amsgrad": True}, {}),

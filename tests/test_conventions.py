@@ -214,19 +214,25 @@ def radam_corrected_eps(g, t, m=0.0, v=0.0, *, betas, eps):
     return rules.radam(g, t, m, v, betas=betas, eps=eps * np.sqrt(1 - beta2**t))
 
 
-def yogi_corrected(g, t, m=1e-6, v=1e-6, *, betas, eps):
-    beta1, beta2 = betas
-    _, m, v = rules.yogi(g, t, m, v, betas=betas)
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    return m_hat / (np.sqrt(v_hat) + eps), m, v
+def yogi_of_optax(g, t, m=1e-6, v=1e-6, *, betas, eps):
+    return rules.yogi(g, t, m, v, betas=betas, eps=eps, corrected=True)
 
 
 def yogi_from_0(g, t, m=0.0, v=0.0, *, betas, eps):
-    return yogi_corrected(g, t, m, v, betas=betas, eps=eps)
+    return rules.yogi(g, t, m, v, betas=betas, eps=eps, corrected=True)
 
 
 # What optax's users chain themselves.
+
+
+def optax_yogi_m_from_0(lr, **settings):
+    optimizer = optax.yogi(lr, **settings)
+
+    def init(params):
+        moments, *others = optimizer.init(params)
+        return (moments._replace(mu=0 * moments.mu), *others)
+
+    return optax.GradientTransformation(init, optimizer.update)
 
 
 def optax_ema(lr, decay):
@@ -447,11 +453,15 @@ TABLE = [
         instead_of=ours(adam_hat, betas=BETAS, eps=EPS, l2=DECAY), size=2),
 
     Row("yogi", "optax", "m and v are corrected",
-        optax_("yogi", **OPTAX_BETAS, eps=EPS), ours(yogi_corrected, betas=BETAS, eps=EPS),
+        optax_("yogi", **OPTAX_BETAS, eps=EPS), ours(yogi_of_optax, betas=BETAS, eps=EPS),
         instead_of=ours(rules.yogi, betas=BETAS, eps=EPS), size=1),
     Row("yogi", "optax", "m and v start at 1e-6",
-        optax_("yogi", **OPTAX_BETAS, eps=EPS), ours(yogi_corrected, betas=BETAS, eps=EPS),
+        optax_("yogi", **OPTAX_BETAS, eps=EPS), ours(yogi_of_optax, betas=BETAS, eps=EPS),
         instead_of=ours(yogi_from_0, betas=BETAS, eps=EPS), size=0.009),
+    Row("yogi", "optax", "with m from 0 it is the corrected form",
+        optax_(optax_yogi_m_from_0, **OPTAX_BETAS, eps=EPS),
+        ours(rules.yogi, betas=BETAS, eps=EPS, corrected=True),
+        instead_of=ours(rules.yogi, betas=BETAS, eps=EPS), size=1),
 ]
 # fmt: on
 
@@ -525,6 +535,23 @@ def test_a_wrong_operator_or_number_of_a_transformation_is_noticed(function):
         if difference(found, expected) <= 1e-12:
             survivors.add(text)
     assert survivors == set()
+
+
+def test_optax_s_yogi_moves_what_has_never_had_a_gradient():
+    """Its m starts at 1e-6 and is divided by 1 - beta1^t; the rule, corrected or not, stays."""
+    with jax.enable_x64(True):
+        x, optimizer = jax.numpy.zeros(1), optax.yogi(0.01)
+        state, path = optimizer.init(x), []
+        for _ in range(200):
+            updates, state = optimizer.update(jax.numpy.zeros(1), state)
+            x = x + updates
+            path.append(x.item())
+    assert path[0] == pytest.approx(-2.8e-6, rel=0.02)
+    assert path[-1] == pytest.approx(-1.6e-5, rel=0.02)
+    expected = descend(yogi_of_optax, lambda x: 0 * x, 0.0, 0.01, 200, betas=(0.9, 0.999), eps=1e-3)
+    np.testing.assert_allclose(path, expected[1:], rtol=1e-9)
+    for corrected in (False, True):
+        assert not descend(rules.yogi, lambda x: 0 * x, 0.0, 0.01, 200, corrected=corrected).any()
 
 
 def test_every_rule_is_compared_with_every_library_that_has_it():

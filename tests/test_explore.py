@@ -186,7 +186,7 @@ def test_a_control_without_a_label_is_refused():
 # Streams.
 
 CORRECTED = {"adam", "adamax", "amsgrad", "nadam", "radam"}
-PRESETS = ("agree", "alternate", "noise", "spike", "sparse", "grow", "shrink")
+PRESETS = ("agree", "alternate", "noise", "spike", "burst", "hush", "sparse", "grow", "shrink")
 
 
 def walk(rule, preset, steps=60, options="{}", stream="{}"):
@@ -226,17 +226,19 @@ def test_lanes_are_what_the_rules_make_of_a_stream():
 def preset_faults():
     drawn = "{ drawn: [1, -2] }"
     found = yield [
-        *(f"[1, 2, 20, 25, 60].map(t => stream('{preset}')(t, 0))" for preset in PRESETS),
+        *(f"[1, 2, 11, 20, 25].map(t => stream('{preset}')(t, 0))" for preset in PRESETS),
         f"[1, 2, 3].map(t => stream('own', {drawn})(t, 0))",
         "stream('gutter', { curvature: 60 })(7, -0.05)",
     ]
     expected = {
         "agree": [3, 3, 3, 3, 3],
-        "alternate": [3, -3, -3, 3, -3],
-        "spike": [1, 1, 20, 1, 1],
-        "sparse": [0, 0, 0, 3, 0],
-        "grow": [0.3 * 1.05**k for k in (0, 1, 19, 24, 59)],
-        "shrink": [3 * 0.95**k for k in (0, 1, 19, 24, 59)],
+        "alternate": [3, -3, 3, -3, 3],
+        "spike": [1, 1, 1, 20, 1],
+        "burst": [2, 2, 12, 2, 2],
+        "hush": [2, 2, 12, 0, 0],
+        "sparse": [0, 0, 0, 0, 3],
+        "grow": [0.3 * 1.05**k for k in (0, 1, 10, 19, 24)],
+        "shrink": [3 * 0.95**k for k in (0, 1, 10, 19, 24)],
         "own": [1, -2, 0],
         "gutter": -3.0,
     }
@@ -383,6 +385,8 @@ STREAM_FAULTS = [
     ("1.05 **", "1.04 **"),
     ("0.95 **", "0.9 **"),
     ("t === 20 ?", "t === 21 ?"),
+    ("burst: t => (t === 11", "burst: t => (t === 12"),
+    ("t < 11 ? 2 : t === 11 ? 12 : 0", "t < 11 ? 2 : t === 11 ? 12 : 2"),
     ("t % 10 === 5", "t % 10 === 0"),
 ]  # fmt: skip
 

@@ -48,7 +48,12 @@ SETTINGS = {
     "AMSGrad": {"betas": (0.8, 0.95), "eps": 1e-3},
     "NAdam": {"betas": (0.8, 0.95), "eps": 1e-3, "momentum_decay": 0.1, "lr": 0.002},
     "RAdam": {"betas": (0.8, 0.95), "eps": 1e-2},
-    "Yogi": {"betas": (0.8, 0.95), "eps": 1e-2, "initial_accumulator_value": 0.25},
+    "Yogi": {
+        "betas": (0.8, 0.95),
+        "eps": 1e-2,
+        "corrected": True,
+        "initial_accumulator_value": 0.25,
+    },
     "PowerSign": {"beta": 0.8, "base": 3.0, "decay": linear_decay(steps=20)},
     "AddSign": {"beta": 0.8, "alpha": 1.5, "decay": linear_decay(steps=20)},
 }
@@ -167,7 +172,13 @@ def test_the_defaults_are_torchs(name):
 # Ours alone: as in torch's SGD; as in optax, whose v starts there; as the paper has it.
 DEFAULTS = {
     "SGDW": {"lr": 1e-3, "momentum": 0.0, "nesterov": False, "weight_decay": 1e-2},
-    "Yogi": {"lr": 1e-2, "betas": (0.9, 0.999), "eps": 1e-3, "initial_accumulator_value": 1e-6},
+    "Yogi": {
+        "lr": 1e-2,
+        "betas": (0.9, 0.999),
+        "eps": 1e-3,
+        "corrected": False,
+        "initial_accumulator_value": 1e-6,
+    },
     "PowerSign": {"lr": 1e-3, "beta": 0.9, "base": math.e, "decay": constant(1.0)},
     "AddSign": {"lr": 1e-3, "beta": 0.9, "alpha": 1.0, "decay": constant(1.0)},
 }

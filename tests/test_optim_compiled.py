@@ -33,6 +33,7 @@ FLOAT32 = 1e-6
 OTHERS = {
     "SGDW": (optim.SGDW, {"momentum": 0.9}),
     "Yogi": (optim.Yogi, {}),
+    "Yogi, corrected": (optim.Yogi, {"corrected": True}),
     "PowerSign": (optim.PowerSign, {}),
     "AddSign": (optim.AddSign, {}),
 }

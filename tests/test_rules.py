@@ -51,7 +51,7 @@ DEFAULTS = {
     "adadelta": {"rho": 0.95, "eps": 1e-6},
     "adam": {"betas": (0.9, 0.999), "eps": 1e-8},
     "adamax": {"betas": (0.9, 0.999), "eps": 1e-8},
-    "yogi": {"betas": (0.9, 0.999), "eps": 1e-3},
+    "yogi": {"betas": (0.9, 0.999), "eps": 1e-3, "corrected": False},
     "amsgrad": {"betas": (0.9, 0.999), "eps": 1e-8, "corrected": True},
     "nadam": {"betas": (0.9, 0.999), "eps": 1e-8, "momentum_decay": 0.004},
     "radam": {"betas": (0.9, 0.999), "eps": 1e-8},

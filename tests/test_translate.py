@@ -50,7 +50,7 @@ OTHER = {
     "betas": [(0.5, 0.95), (0.0, 0.6), (0.95, 0.7)],
     "rho": [0.5, 0.999],
     "eps": [1e-3, 0.1, 1e-12],
-    "corrected": [False, True],
+    "corrected": [True, False],
     "momentum_decay": [0.1, 0.0],
     "base": [2.0, 10.0],
     "alpha": [2.0, 0.25],
