@@ -55,8 +55,8 @@ def pages(site=SITE):
     return found
 
 
-# The picture that a reader can disturb: a frame in pages, made by a script, white in both themes.
-FRAME = "_static/ravine.html"
+# Explorables: frames in pages, made by a script. tests/test_explore_browser.py looks into them.
+FRAMES = "_static/explore/"
 
 
 def is_chapter(name):
@@ -151,7 +151,7 @@ def test_search_finds_nothing_where_there_is_nothing(chromium):
 
 def script_free_faults(page, name):
     """Text and mathematics that do not show, or not in their own letters."""
-    if name == FRAME:
+    if name.startswith(FRAMES):
         return []
     faults = []
     article = page.locator("article.bd-article, main").first
@@ -299,7 +299,7 @@ def brightness(colour):
 
 
 def dark_faults(page, name):
-    if name == FRAME:
+    if name.startswith(FRAMES):
         return []
     back, text = colours(page)
     if not brightness(back) < 60 < 180 < brightness(text):
@@ -456,7 +456,7 @@ TEXT = ".bd-article, .bd-search-container"
 
 def shape_faults(page, name):
     """A header, a column of text and words where they belong."""
-    if name in ("404.html", FRAME):
+    if name == "404.html" or name.startswith(FRAMES):
         return []
     faults = []
     header = page.locator(".bd-header-article").bounding_box()
