@@ -361,6 +361,16 @@ def test_the_address_keeps_what_was_set(chromium, site, name):  # noqa: F811
     assert look(chromium, site, name, address_faults, INNER[name]) == []
 
 
+def test_another_address_typed_in_is_followed(chromium, site):  # noqa: F811
+    def check(page):
+        with page.expect_event("load"):
+            page.evaluate("void setTimeout(() => { location.hash = 'rule=yogi' })")
+        settle(page)
+        return page.get_by_label("Rule", exact=True).input_value()
+
+    assert look(chromium, site, "streams", check) == "yogi"
+
+
 @pytest.mark.parametrize(
     ("name", "query"),
     [
@@ -535,6 +545,9 @@ def test_without_scripts_and_in_print_the_poster_stands(chromium, book):  # noqa
     with opened(chromium, book.as_uri(), java_script_enabled=False) as page:
         assert page.locator(".explorable img").is_visible()
         assert page.locator("iframe").count() == 0
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        filtered = page.locator(".explorable img").evaluate("e => getComputedStyle(e).filter")
+        assert filtered == "invert(0.93) hue-rotate(180deg)"
     with opened(chromium, book.as_uri()) as page:
         page.locator(READY).wait_for()
         page.emulate_media(media="print")

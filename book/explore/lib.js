@@ -378,6 +378,8 @@ const explore = (() => {
       history.replaceState(null, "", changed ? `#${changed}` : before);
       for (const alone of document.querySelectorAll("a.alone")) alone.href = location.href;
     };
+    // Another address typed in, or a step back.
+    addEventListener("hashchange", () => location.reload());
     return {
       // Browsers refuse hundreds of changes a minute.
       save() {
