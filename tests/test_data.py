@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import io
 import os
 import pickle
 import re
@@ -10,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import threading
 import tracemalloc
 from pathlib import Path
@@ -23,6 +25,7 @@ from adamtut import data
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 AIRFOIL = "airfoil_self_noise.dat"
+CIFAR = "cifar-10-binary.tar.gz"
 PUBLISHED = dict(data._FILES)
 
 rng = np.random.default_rng(0)
@@ -55,6 +58,41 @@ def write(folder, *names):
     for name in names or ARRAYS:
         (folder / name).write_bytes(published(name))
     return folder
+
+
+# The parts of a small archive: two pictures each, a label and then 3 x 32 x 32 pixels.
+BINS = [f"data_batch_{k}.bin" for k in (1, 2, 3, 4, 5)] + ["test_batch.bin"]
+RECORDS = rng.integers(256, size=(6, 2, 3073), dtype=np.uint8)
+RECORDS[..., 0] = np.arange(12).reshape(6, 2) % 10
+PARTS = {f"cifar-10-batches-bin/{name}": bytes(r) for name, r in zip(BINS, RECORDS, strict=True)}
+SOME_BIN = "cifar-10-batches-bin/data_batch_3.bin"
+
+
+def tar(members, **kinds):
+    """A tar archive of {name: bytes, or a tarfile.TarInfo of another kind}."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w", **kinds) as file:
+        for name, content in members.items():
+            if isinstance(content, tarfile.TarInfo):
+                file.addfile(content)
+            else:
+                info = tarfile.TarInfo(name.removesuffix("again"))
+                info.size = len(content)
+                file.addfile(info, io.BytesIO(content))
+    return written.getvalue()
+
+
+def kind(name, of, to=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = of, to
+    return info
+
+
+def archive(**changes):
+    """As published: a folder, the parts and two texts."""
+    folder = kind("cifar-10-batches-bin", tarfile.DIRTYPE)
+    texts = {f"cifar-10-batches-bin/{name}": b"x" for name in ("batches.meta.txt", "readme.html")}
+    return gzip.compress(tar({"folder": folder} | PARTS | texts | changes), mtime=0)
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -111,6 +149,8 @@ def cache(monkeypatch, tmp_path):
         else:
             checksum = hashlib.md5(idx(array)).hexdigest()
         monkeypatch.setitem(data._FILES, name, (("http://none.invalid/",), array.shape, checksum))
+    checksum = hashlib.sha256(archive()).hexdigest()
+    monkeypatch.setitem(data._FILES, CIFAR, (("http://none.invalid/",), (2, 3073), checksum))
     return tmp_path / "cache"
 
 
@@ -357,6 +397,102 @@ def test_no_pickle_is_loaded(tmp_path, name, wrap):
     assert mark.exists()  # the payload works: loading it would have been seen
 
 
+# The archive
+
+
+@pytest.mark.parametrize(("split", "parts"), [("train", RECORDS[:5]), ("test", RECORDS[5:])])
+def test_cifar10_is_read_exactly(tmp_path, split, parts):
+    (tmp_path / CIFAR).write_bytes(archive())
+    images, labels = data.cifar10(split, tmp_path)
+    assert images.dtype == labels.dtype == np.uint8
+    assert images.flags.writeable and labels.flags.writeable and images.flags.c_contiguous
+    assert images.shape == (parts.shape[0] * 2, 32, 32, 3)
+    for image, label, record in zip(images, labels, parts.reshape(-1, 3073), strict=True):
+        assert label == record[0]
+        for channel in range(3):  # row by row, one colour after the other
+            own = record[1 + 1024 * channel : 1025 + 1024 * channel]
+            np.testing.assert_array_equal(image[..., channel].ravel(), own)
+    assert os.listdir(tmp_path) == [CIFAR]
+
+
+def test_cifar10_is_train_unless_told(tmp_path):
+    (tmp_path / CIFAR).write_bytes(archive())
+    assert len(data.cifar10(folder=tmp_path)[1]) == 10
+    with pytest.raises(ValueError, match="'train' or 'test', got 'valid'"):
+        data.cifar10("valid", tmp_path)
+
+
+def test_an_archive_of_other_pictures_is_refused_unless_it_is_asked_for(tmp_path):
+    other = bytearray(PARTS[SOME_BIN])
+    other[100] ^= 1
+    (tmp_path / CIFAR).write_bytes(archive(**{SOME_BIN: bytes(other)}))
+    with pytest.raises(ValueError, match=f"{CIFAR}: expected content with sha256.*published=False"):
+        data.cifar10("train", tmp_path)
+    images, _ = data.cifar10("train", tmp_path, published=False)
+    assert images[4].transpose(2, 0, 1).ravel()[99] == other[100]
+
+
+OUT = kind(SOME_BIN, tarfile.LNKTYPE, "cifar-10-batches-bin/data_batch_1.bin")
+HUGE = kind(SOME_BIN, tarfile.REGTYPE)
+HUGE.size = 2**40
+ARCHIVE_FAULTS = {
+    "empty": (b"", "tar archive"),
+    "page": (b"<html>sign in</html>", "complete gzip file"),
+    "cut": (archive()[:-200], "complete gzip file"),
+    "cut trailer": (archive()[:-4], "complete gzip file"),
+    "trailing junk": (archive() + b"junk", "complete gzip file"),
+    "no tar": (gzip.compress(bytes(range(256)) * 9), "complete tar archive"),
+    "cut tar": (gzip.compress(gzip.decompress(archive())[:20_000]), "tar archive|missing or cut"),
+    "part missing": (gzip.compress(tar({k: v for k, v in PARTS.items() if k != SOME_BIN})),
+                     "missing or cut: data_batch_3.bin"),
+    "short part": (archive(**{SOME_BIN: PARTS[SOME_BIN][:-1]}), "6146 bytes of .*, got 6145"),
+    "long part": (archive(**{SOME_BIN: PARTS[SOME_BIN] + b"0"}), "got 6147"),
+    "part twice": (archive(**{SOME_BIN + "again": PARTS[SOME_BIN]}), "one .*, got two"),
+    "huge part": (gzip.compress(tar({"x": HUGE})), f"got {2**40}"),
+    "wrong label": (archive(**{SOME_BIN: b"\x0a" + PARTS[SOME_BIN][1:]}), "0 to 9, got 10"),
+    "out of the folder": (archive(**{"../evil.bin": b"x"}), "no member '../evil.bin'"),
+    "out of the folder, later": (archive(**{"cifar-10-batches-bin/../../evil": b"x"}), "no member"),
+    "absolute": (archive(**{"/etc/evil": b"x"}), "no member '/etc/evil'"),
+    "unknown": (archive(**{"cifar-10-batches-bin/run.py": b"x"}), "no member"),
+    "hard link": (archive(**{SOME_BIN: OUT}), "plain file data_batch_3.bin, got type"),
+    "soft link": (archive(**{SOME_BIN: kind(SOME_BIN, tarfile.SYMTYPE, "/etc/x")}), "plain file"),
+    "device": (archive(**{SOME_BIN: kind(SOME_BIN, tarfile.CHRTYPE)}), "plain file"),
+    "folder for a part": (archive(**{SOME_BIN: kind(SOME_BIN, tarfile.DIRTYPE)}), "plain file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("published", [True, False])
+@pytest.mark.parametrize("fault", ARCHIVE_FAULTS)
+def test_wrong_archive_is_refused_by_name(tmp_path, fault, published):
+    content, expected = ARCHIVE_FAULTS[fault]
+    (tmp_path / CIFAR).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{CIFAR}: expected .*({expected}).* Delete it"):
+        data.cifar10("train", tmp_path, published=published)
+    assert os.listdir(tmp_path) == [CIFAR]
+
+
+def test_reading_an_archive_is_bounded(tmp_path):
+    (tmp_path / CIFAR).write_bytes(gzip.compress(bytes(256 * 2**20), compresslevel=1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"{CIFAR}: expected to unpack at most"):
+            data.cifar10("train", tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_download_must_be_the_published_archive(server, addresses, cache):
+    addresses(server.url + "home/")
+    server.offer("home", CIFAR, archive(**{SOME_BIN: bytes(6146)}))
+    with pytest.raises(OSError, match="expected content with sha256"):
+        data.cifar10("train", published=False)
+    assert os.listdir(cache) == []
+    server.offer("home", CIFAR, archive())
+    assert data.cifar10("test")[1].tolist() == [0, 1]
+    assert os.listdir(cache) == [CIFAR]
+
+
 # Downloads
 
 
@@ -469,6 +605,7 @@ def test_table_of_published_files():
         TEST_IMAGES: "2646ac647ad5339dbf082846283269ea",
         TEST_LABELS: "27ae3e4e09519cfbb04c329615203637",
         AIRFOIL: "10ee06e6cfb27dae6b44213d421d217012fb1f9b697592e73a4e4016b52d425f",
+        CIFAR: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     }
     assert {name: shape for name, (_, shape, _) in PUBLISHED.items()} == {
         IMAGES: (60000, 28, 28),
@@ -476,6 +613,7 @@ def test_table_of_published_files():
         TEST_IMAGES: (10000, 28, 28),
         TEST_LABELS: (10000,),
         AIRFOIL: (1503, 6),
+        CIFAR: (10000, 3073),
     }
     for addresses, _, _ in PUBLISHED.values():
         assert len(set(addresses)) == 2
@@ -486,7 +624,7 @@ REAL = Path(os.environ.get("ADAMTUT_DATA") or "no folder")
 
 
 @pytest.mark.skipif(
-    not all((REAL / name).is_file() for name in PUBLISHED),
+    not all((REAL / name).is_file() for name in ARRAYS),
     reason="needs the published files in $ADAMTUT_DATA",
 )
 def test_published_files(monkeypatch):
