@@ -892,7 +892,7 @@ def test_an_explorable_is_a_numbered_figure_with_a_poster(book):
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        (written("stream"), "no explorable 'stream'; there are ravine, spring, streams"),
+        (written("stream"), f"no explorable 'stream'; there are {', '.join(build.NAMES)}"),
         (written(query="preset agree"), "the query must be like preset=agree&rule=adam"),
         (written(query="?preset=agree"), "the query must be like preset=agree&rule=adam"),
         (written(alt=None), "alt says what the poster shows, in 40 letters or more, got ''"),
@@ -998,7 +998,7 @@ def test_a_poster_depends_on_query_page_library_and_rules(monkeypatch):
 
 def test_names_and_queries_that_would_clash_are_refused(tmp_path):
     (tmp_path / "a.md").write_text(written("stream"), encoding="utf-8")
-    with pytest.raises(ValueError, match="no explorable 'stream'; there are ravine"):
+    with pytest.raises(ValueError, match="no explorable 'stream'; there are "):
         posters.uses(tmp_path)
     clash = f"{written(query='t=3')}\n\n{written(query='t,3=')}"
     (tmp_path / "a.md").write_text(clash.replace("t,3=", "t&3"), encoding="utf-8")

@@ -27,11 +27,17 @@ QUERIES = {
     "spring": ["", "rule=nesterov&best=1", "rule=gd&kappa=1"],
     "ravine": ["", "rules=gd,momentum,adam,amsgrad&chosen=amsgrad&angle=45&kappa=500"],
 }
-EVERY = [(name, query) for name in build.NAMES for query in QUERIES[name]]
-every_page = pytest.mark.parametrize("name", build.NAMES)
+EVERY = [(name, query) for name in QUERIES for query in QUERIES[name]]
+every_page = pytest.mark.parametrize("name", QUERIES)
 every_query = pytest.mark.parametrize(
     ("name", "query"), EVERY, ids=["?".join(pair) for pair in EVERY]
 )
+
+
+def test_every_explorable_is_looked_at():
+    tables = {"QUERIES": QUERIES, "INNER": INNER, "PLOTS": PLOTS}
+    lacking = [f"{name} in {t}" for t, rows in tables.items() for name in {*build.NAMES} - {*rows}]
+    assert lacking == [], "give the new explorable a row in each of these tables"
 
 
 @pytest.fixture(scope="module")
