@@ -26,6 +26,7 @@ QUERIES = {
     ],
     "spring": ["", "rule=nesterov&best=1", "rule=gd&kappa=1"],
     "ravine": ["", "rules=gd,momentum,adam,amsgrad&chosen=amsgrad&angle=45&kappa=500"],
+    "counterexample": ["", "C=10&beta2=0.9999&chosen=gd&steps=30000", "steps=30&period=1&lr=1"],
 }
 EVERY = [(name, query) for name in QUERIES for query in QUERIES[name]]
 every_page = pytest.mark.parametrize("name", QUERIES)
@@ -185,6 +186,7 @@ INNER = {
     "streams": "preset=noise,gutter&t=30&start=0.02",
     "spring": "kappa=20&aL=1&beta=0.3",
     "ravine": "x=-3&y=1&angle=45",
+    "counterexample": "C=5&period=20",
 }
 
 
@@ -275,7 +277,12 @@ def swipe(page, x, y, by):
 
 
 TOUCH = {"viewport": {"width": 390, "height": 420}, "has_touch": True, "is_mobile": True}
-PLOTS = {"streams": ".drawable", "spring": ".target", "ravine": "#map svg"}
+PLOTS = {
+    "streams": ".drawable",
+    "spring": ".target",
+    "ravine": "#map svg",
+    "counterexample": "#walk svg",
+}
 
 
 def touch_faults(page):
