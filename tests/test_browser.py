@@ -104,7 +104,9 @@ def for_every_page(chromium, look, site=SITE, names=None, **settings):
 
 
 def scroll_through(page):
-    """To the foot of the page, so that what is loaded late is loaded."""
+    """Past each frame to the foot of the page, so that what is loaded late is loaded."""
+    for frame in page.locator("iframe").all():
+        frame.scroll_into_view_if_needed()
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.wait_for_load_state("networkidle")
 
