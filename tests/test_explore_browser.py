@@ -27,6 +27,11 @@ QUERIES = {
     "spring": ["", "rule=nesterov&best=1", "rule=gd&kappa=1"],
     "ravine": ["", "rules=gd,momentum,adam,amsgrad&chosen=amsgrad&angle=45&kappa=500"],
     "counterexample": ["", "C=10&beta2=0.9999&chosen=gd&steps=30000", "steps=30&period=1&lr=1"],
+    "box": [
+        "",
+        "c=-3,0.5&lambda=0&show=adam_l2,adamw",
+        "lambda=4&steps=4000&beta2=0.999&lr=0.001",
+    ],
 }
 EVERY = [(name, query) for name in QUERIES for query in QUERIES[name]]
 every_page = pytest.mark.parametrize("name", QUERIES)
@@ -187,6 +192,7 @@ INNER = {
     "spring": "kappa=20&aL=1&beta=0.3",
     "ravine": "x=-3&y=1&angle=45",
     "counterexample": "C=5&period=20",
+    "box": "c=2,1&lambda=0.8&lr=0.05&steps=300",
 }
 
 
@@ -282,6 +288,7 @@ PLOTS = {
     "spring": ".target",
     "ravine": "#map svg",
     "counterexample": "#walk svg",
+    "box": "#map svg",
 }
 
 
