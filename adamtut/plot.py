@@ -27,15 +27,18 @@ ACCENT = "#d55e00"
 
 _solid, _dotted, _dashed, _dashdot = "-", (0, (1, 1.2)), (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5))
 _dashdotdot = (0, (7, 1.5, 1, 1.5, 1, 1.5))
+# Of every rule; and of AdamW and SGDW, which are Adam and momentum with the loop's weight decay.
 STYLES: dict[str, tuple[str, Any]] = {
     "gd": ("#5b6470", _dashdotdot),
     "momentum": ("#0072b2", _dashed),
+    "sgdw": ("#0072b2", _dashdotdot),
     "ema_momentum": ("#0072b2", _dotted),
     "nesterov": ("#3d8bc4", _dashdot),
     "adagrad": ("#b35a8b", _dashed),
     "rmsprop": ("#009e73", _dashdot),
     "adadelta": ("#8c6d1f", _dotted),
     "adam": ("#d55e00", _solid),
+    "adamw": ("#00695c", _dashed),
     "adamax": ("#b87a00", _dashed),
     "yogi": ("#7b3294", _solid),
     "amsgrad": ("#a50f15", _dashdot),
@@ -47,12 +50,14 @@ STYLES: dict[str, tuple[str, Any]] = {
 LABELS = {
     "gd": "gradient descent",
     "momentum": "momentum",
+    "sgdw": "SGDW",
     "ema_momentum": "momentum (average)",
     "nesterov": "Nesterov",
     "adagrad": "AdaGrad",
     "rmsprop": "RMSProp",
     "adadelta": "Adadelta",
     "adam": "Adam",
+    "adamw": "AdamW",
     "adamax": "AdaMax",
     "yogi": "Yogi",
     "amsgrad": "AMSGrad",
