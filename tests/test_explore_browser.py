@@ -336,7 +336,8 @@ def test_a_tap_selects_and_places(chromium, site):  # noqa: F811
     def check(page):
         box = page.locator(PLOTS[name]).first.bounding_box()
         before = picture(page)
-        page.touchscreen.tap(box["x"] + 0.6 * box["width"], box["y"] + 0.3 * box["height"])
+        # Not beside a handle: a browser takes a finger that is near one to mean it.
+        page.touchscreen.tap(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
         return picture(page) != before
 
     for name in ("streams", "spring"):
