@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from small_book import SmallBook
+
 from tools.sphinx import mends
 
 
@@ -16,3 +18,38 @@ def test_pages_of_an_earlier_book_go_and_the_others_stay(tmp_path):
     mends.drop_old_pages(SimpleNamespace(outdir=tmp_path, env=env), None)
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert left == set(stay)
+
+
+PROOFS = """# A
+
+:::{prf:proof}
+:class: dropdown
+
+First, *one*.
+
+Second.
+:::
+
+:::{prf:proof}
+:class: dropdown
+
+Another.
+:::
+
+:::{prf:proof}
+An open one.
+:::
+"""
+
+
+def test_a_folded_proof_has_a_title_to_fold_it_by(tmp_path):
+    pages, warnings = SmallBook(tmp_path, "sphinx_proof", "tools.sphinx.mends").build(a=PROOFS)
+    assert warnings == []
+    first, second, open_one = pages["a"].select(".proof")
+    for proof, text in ((first, "First, one."), (second, "Another.")):
+        title, *paragraphs = proof.find_all("p")
+        assert title["class"] == ["admonition-title"] and title.get_text() == "Proof"
+        assert paragraphs[0].get_text() == text and "dropdown" in proof["class"]
+        assert not proof.has_attr("id"), "ids would be equal"
+    assert len(first.find_all("p")) == 3
+    assert open_one.get_text().strip() == "Proof. An open one."

@@ -16,10 +16,17 @@ MARKUP = [
 ]
 
 
+# A proof with the class dropdown has no title. The script that folds looks for one, fails, and
+# leaves all that follows unfolded, solutions too; and every proof has the same id.
+FOLDED_PROOF = re.compile(r'<div class="proof dropdown admonition" id="[^"]*">\s*<p>Proof\.\s*')
+
+
 def mend(page: str, body: str) -> str:
     """The article's HTML with better markup."""
     for wrong, right in MARKUP:
         body = body.replace(wrong, right)
+    title = '<p class="admonition-title">Proof</p>'
+    body = FOLDED_PROOF.sub(f'<div class="proof dropdown admonition">\n{title}\n<p>', body)
     return flatten_list(body) if page == "_modules/index" else body
 
 
