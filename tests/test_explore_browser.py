@@ -32,6 +32,11 @@ QUERIES = {
         "c=-3,0.5&lambda=0&show=adam_l2,adamw",
         "lambda=4&steps=4000&beta2=0.999&lr=0.001",
     ],
+    "schedules": [
+        "",
+        "schedule=own&own=100.0.50&rule=yogi&beside=cosine,lr:0.2,steps:100,final:0.1",
+        "schedule=sgdr&mult=2&times=noam&warm=30&rule=nadam&sigma=0&T=20",
+    ],
 }
 EVERY = [(name, query) for name in QUERIES for query in QUERIES[name]]
 every_page = pytest.mark.parametrize("name", QUERIES)
@@ -193,6 +198,7 @@ INNER = {
     "ravine": "x=-3&y=1&angle=45",
     "counterexample": "C=5&period=20",
     "box": "c=2,1&lambda=0.8&lr=0.05&steps=300",
+    "schedules": "schedule=cosine&final=0.1&lr=0.3&t=150&warm=20&beside=constant,lr:0.1",
 }
 
 
@@ -289,6 +295,7 @@ PLOTS = {
     "ravine": "#map svg",
     "counterexample": "#walk svg",
     "box": "#map svg",
+    "schedules": ".drawable",
 }
 
 
