@@ -8,7 +8,11 @@ so both systems have one function with one minimum, and all runs start at zero.
 
 Every contestant may try 144 settings on eight seeds that are used for nothing else, half of them
 with a constant rate, half with one that falls linearly to zero; the best by the geometric mean is
-then run with the seeds of the result.
+then run with the seeds of the result. The rates are spaced evenly in their logarithms: 72 for
+gradient descent, 24 for each of three memories elsewhere. Momentum is the average form, and Adam's
+beta1 is 0.9. *gd, long start* is gradient descent whose rate has the factor that an uncorrected
+Adam's steps have, (1 - 0.9^t) / sqrt(1 - beta2^t), with three beta2 to choose from: the control
+for what is the schedule and what the division by the root of v.
 """
 
 import functools
@@ -33,6 +37,11 @@ def adam_uncorrected(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     return m / (sqrt(v) + eps), m, v
 
 
+def gd_long_start(g, t, *, beta2=0.999):
+    """Gradient descent with the long first steps of an uncorrected Adam."""
+    return (g * (1 - 0.9**t) / (1 - beta2**t) ** 0.5,)
+
+
 # Rule, and the hyper-parameters that it may try.
 CONTESTANTS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "gd": (rules.gd, [{}]),
@@ -40,7 +49,10 @@ CONTESTANTS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "no mean": (rules.adam, [{"betas": (0.0, beta2)} for beta2 in MEMORIES]),
     "adam": (rules.adam, [{"betas": (0.9, beta2)} for beta2 in MEMORIES]),
     "no correction": (adam_uncorrected, [{"betas": (0.9, beta2)} for beta2 in MEMORIES]),
+    "gd, long start": (gd_long_start, [{"beta2": beta2} for beta2 in MEMORIES]),
 }
+# Their rates multiply gradients, the others' numbers without a unit.
+RAW = ("gd", "momentum", "gd, long start")
 # Lowest and highest rate; the best must not lie at an end.
 RANGES = {
     ("raw", "standard"): (1e-1, 1e2),
@@ -95,7 +107,7 @@ def excess(name, units, batch, steps, rates, falling, hyper, seeds):
 @functools.cache
 def tuned(name, units, batch, steps):
     """The best of 144 settings: rate, where in the range, whether it falls, hyper-parameters."""
-    kind = "raw" if name in ("gd", "momentum") else "scaled"
+    kind = "raw" if name in RAW else "scaled"
     hypers = CONTESTANTS[name][1]
     rates = np.geomspace(*RANGES[kind, units], 72 // len(hypers))
     trials = []
