@@ -14,6 +14,7 @@ import pytest
 
 import adamtut
 from adamtut.experiments import load, provenance, runner
+from adamtut.experiments.decay_valley import Networks
 from adamtut.experiments.vae_correction import Autoencoder
 
 RESULTS = Path(__file__).parents[1] / "book" / "results"
@@ -378,3 +379,27 @@ def test_the_gradient_of_the_autoencoder_is_that_of_its_loss():
     )
     expected = (np.array(up) - down).T / 2e-6
     np.testing.assert_allclose(network.grad(x, images, noise), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(("patches", "normalised"), [(1, False), (36, True), (36, False)])
+def test_the_gradients_of_the_networks_side_by_side_are_those_of_their_losses(patches, normalised):
+    """By differences, for two networks; an image has patches of five pixels."""
+    rng = np.random.default_rng(0)
+    networks = Networks(patches, 5, 3, normalised)
+    arrays = [a + 0.1 * rng.normal(size=a.shape) for a in networks.start(rng, 2, np.float64)]
+    images, labels = rng.normal(size=(7, patches, 5)), rng.integers(10, size=7)
+
+    def losses(which, index, by):
+        moved = [a.copy() for a in arrays]
+        moved[which][index] += by
+        logits, *_ = networks.logits(moved, images)
+        chosen = logits[:, np.arange(7), labels]
+        return (np.log(np.exp(logits).sum(axis=-1)) - chosen).mean(axis=1)
+
+    gradients = networks.gradients(arrays, images, labels)
+    for which, gradient in enumerate(gradients):
+        for index in map(tuple, rng.integers(gradient.shape, size=(40, gradient.ndim))):
+            network = index[1 if which == 0 else 0]
+            slope = (losses(which, index, 1e-6) - losses(which, index, -1e-6)) / 2e-6
+            assert abs(slope[network] - gradient[index]) < 1e-8
+            assert slope[1 - network] == 0, "the other network has no part in it"
