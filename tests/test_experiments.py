@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import adamtut
-from adamtut.experiments import load, provenance, runner
+from adamtut.experiments import adam_bias, load, provenance, runner
 from adamtut.experiments.decay_valley import Networks
 from adamtut.experiments.vae_correction import Autoencoder
 
@@ -403,3 +403,37 @@ def test_the_gradients_of_the_networks_side_by_side_are_those_of_their_losses(pa
             slope = (losses(which, index, 1e-6) - losses(which, index, -1e-6)) / 2e-6
             assert abs(slope[network] - gradient[index]) < 1e-8
             assert slope[1 - network] == 0, "the other network has no part in it"
+
+
+def test_mirrored_noise_has_the_mean_and_the_covariance_of_the_drawn_noise_and_no_skew():
+    """Over all patients and both signs, at a point beside the minimum."""
+    problem, rng = adam_bias.regression(), np.random.default_rng(0)
+    x = problem.minima[0] + 0.1 * rng.normal(size=problem.dim)
+    here = np.broadcast_to(x, (problem.size, 1, problem.dim))
+    rows = np.arange(problem.size)[:, None, None]
+    drawn = problem.grad(here, np.broadcast_to(rows, (problem.size, 1, 1)))
+    signs = np.ones(problem.size)
+    kept, turned = (adam_bias.mirrored(drawn, here, sign * signs)[:, 0] for sign in (1, -1))
+    np.testing.assert_allclose(kept, drawn[:, 0], rtol=1e-12, atol=1e-15)
+    noise, both = drawn[:, 0] - problem.grad(x), np.concatenate([kept, turned]) - problem.grad(x)
+    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=1e-14)
+    np.testing.assert_allclose(both.mean(axis=0), 0, atol=1e-14)
+    np.testing.assert_allclose(both.T @ both / 2, noise.T @ noise, atol=1e-12)
+    np.testing.assert_allclose((both**3).mean(axis=0), 0, atol=1e-14)
+    assert (abs((noise**3).mean(axis=0)) > 1e-6).all()
+
+
+def test_the_rates_of_the_bias_runs_fall_to_zero_in_a_straight_line(monkeypatch):
+    """A rule whose direction is always 1 goes the sum of the rates; draws differ by the seed."""
+    hyper = (lambda g, t: (np.ones_like(g),), {})
+    monkeypatch.setitem(adam_bias.CONTESTANTS, "one", hyper)
+    problem, tried = adam_bias.regression(), np.array([0.01, 0.02])
+    found = adam_bias.excess("drawn", 10, "one", tried, range(2))
+    x = -tried[:, None] * 5.5 * np.ones(problem.dim)  # 1 + 0.9 + … + 0.1
+    expected = problem.value(x) - problem.value(problem.minima[0])
+    np.testing.assert_allclose(found, np.stack([expected, expected]))
+    streams = np.array([rows for rows, _ in adam_bias.draws(range(2), 2500)])
+    assert streams.shape == (2500, 2)
+    assert (streams[:, 0] != streams[:, 1]).any()
+    again = np.array([rows for rows, _ in adam_bias.draws((1,), 2500)])
+    assert (again[:, 0] == streams[:, 1]).all()
