@@ -46,7 +46,10 @@ OLD_MOULD = [
     "08_adamax.ipynb",
 ]
 # Chapters without a rule of their own → why.
-NO_RULE_CELL = {"05_adam_in_practice.ipynb": "it uses the rules of the chapter before"}
+NO_RULE_CELL = {
+    "05_adam_in_practice.ipynb": "it uses the rules of the chapter before",
+    "12_adamw.ipynb": "AdamW and SGDW are loops around rules of earlier chapters",
+}
 # Stored results in which nothing is random, by name → why.
 NOTHING_RANDOM: dict[str, str] = {
     "framework_defaults": "defaults read from the signatures of installed libraries"
