@@ -48,6 +48,7 @@ OLD_MOULD = [
 # Chapters without a rule of their own → why.
 NO_RULE_CELL = {
     "05_adam_in_practice.ipynb": "it uses the rules of the chapter before",
+    "09_convergence.ipynb": "it sets the rules of other chapters side by side",
     "12_adamw.ipynb": "AdamW and SGDW are loops around rules of earlier chapters",
 }
 # Stored results in which nothing is random, by name → why.
