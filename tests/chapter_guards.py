@@ -50,6 +50,7 @@ NO_RULE_CELL = {
     "05_adam_in_practice.ipynb": "it uses the rules of the chapter before",
     "09_convergence.ipynb": "it sets the rules of other chapters side by side",
     "12_adamw.ipynb": "AdamW and SGDW are loops around rules of earlier chapters",
+    "13_schedules.ipynb": "it turns the rate of rules that other chapters show",
     "13_restarts.ipynb": "it turns the rate of rules that other chapters show",
 }
 # Stored results in which nothing is random, by name → why.

@@ -1,0 +1,67 @@
+"""Adam with and without a warm-up, on a small deep network for MNIST.
+
+The images and their parts are those of `schedule_shapes`, the network has four hidden layers of 16.
+In 200 batches of 16 the rate falls linearly, and there are seven peaks. *cold* begins with the
+peak; *warm-up* spends its first tenth on a linear rise, and *long* its first half; *dip* has the
+rise of a tenth in the middle of the run, so that there is as much of it, only not at the start;
+*filled* begins with the peak, and with moments from 100 batches of which no step was made.
+"""
+
+import functools
+
+import numpy as np
+
+from adamtut import rules, schedules
+from adamtut.experiments import runner
+from adamtut.experiments.schedule_shapes import losses, networks
+
+STEPS, BATCH, FILLING = 200, 16, 100
+RATES = np.geomspace(5e-3, 0.32, 7)
+TENTH = STEPS // 10
+UP = schedules.linear_warmup(steps=TENTH)
+FALL = schedules.linear_decay(steps=STEPS)
+WARM = schedules.sequence(UP, TENTH, schedules.linear_decay(steps=STEPS - TENTH))
+LONG = schedules.sequence(
+    schedules.linear_warmup(steps=STEPS // 2), STEPS // 2, schedules.linear_decay(steps=STEPS // 2)
+)
+STARTS = {
+    "cold": FALL,
+    "warm-up": WARM,
+    "long": LONG,
+    "dip": schedules.sequence(schedules.constant(1.0), STEPS // 2, UP) * FALL,
+    "filled": FALL,
+}
+
+
+@functools.cache
+def block(start, number, folder):
+    """Test losses of ten seeds at each peak, run side by side."""
+    problem, _, test = networks(folder, (16, 16, 16, 16))
+    generators = [np.random.default_rng(seed) for seed in range(10 * number, 10 * number + 10)]
+    x = np.stack([problem.start(rng) for rng in generators])[:, None]
+    x = np.repeat(x, len(RATES), axis=1)
+    state, ahead = (), 0
+
+    def gradient(x):
+        rows = np.array([rng.integers(problem.size, size=BATCH) for rng in generators])
+        return problem.grad(x, rows[:, None])
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        if start == "filled":
+            ahead = FILLING
+            for t in range(1, ahead + 1):
+                _, *state = rules.adam(gradient(x), t, *state)
+        for t in range(1, STEPS + 1):
+            d, *state = rules.adam(gradient(x), t + ahead, *state)
+            x = x - STARTS[start](t) * RATES[:, None] * d
+    return losses(test, x)
+
+
+def measure(start, seed, device, data):
+    """The test loss at each peak."""
+    return {"loss": block(start, seed // 10, data)[seed % 10].round(5).tolist()}
+
+
+if __name__ == "__main__":
+    settings = [{"start": start} for start in STARTS]
+    runner.run("schedule_warmup", measure, settings, seeds=20, data="MNIST, images of 7 x 7 pixels")
