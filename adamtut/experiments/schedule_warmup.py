@@ -4,7 +4,8 @@ The images and their parts are those of `schedule_shapes`, the network has four 
 In 200 batches of 16 the rate falls linearly, and there are seven peaks. *cold* begins with the
 peak; *warm-up* spends its first tenth on a linear rise, and *long* its first half; *dip* has the
 rise of a tenth in the middle of the run, so that there is as much of it, only not at the start;
-*filled* begins with the peak, and with moments from 100 batches of which no step was made.
+*filled* begins with the peak, and with moments from 100 batches of which no step was made; of
+these *filled v* keeps only v, so that its mean begins as it always does.
 """
 
 import functools
@@ -30,36 +31,46 @@ STARTS = {
     "long": LONG,
     "dip": schedules.sequence(schedules.constant(1.0), STEPS // 2, UP) * FALL,
     "filled": FALL,
+    "filled v": FALL,
 }
 
 
 @functools.cache
 def block(start, number, folder):
-    """Test losses of ten seeds at each peak, run side by side."""
+    """Test losses of ten seeds at each peak, run side by side, and how gradients have grown."""
     problem, _, test = networks(folder, (16, 16, 16, 16))
     generators = [np.random.default_rng(seed) for seed in range(10 * number, 10 * number + 10)]
     x = np.stack([problem.start(rng) for rng in generators])[:, None]
     x = np.repeat(x, len(RATES), axis=1)
-    state, ahead = (), 0
+    state: list = []
+    ahead, sizes = 0, []
 
     def gradient(x):
         rows = np.array([rng.integers(problem.size, size=BATCH) for rng in generators])
         return problem.grad(x, rows[:, None])
 
     with np.errstate(over="ignore", invalid="ignore"):
-        if start == "filled":
+        if start.startswith("filled"):
             ahead = FILLING
             for t in range(1, ahead + 1):
                 _, *state = rules.adam(gradient(x), t, *state)
+        if start == "filled v":
+            state[0] = 0.0
         for t in range(1, STEPS + 1):
-            d, *state = rules.adam(gradient(x), t + ahead, *state)
+            g = gradient(x)
+            sizes.append(np.sqrt((g**2).mean(axis=-1)))
+            d, *state = rules.adam(g, t + ahead, *state)
+            if start == "filled v":  # the mean is as old as the run, and corrected accordingly
+                d = d * (1 - 0.9 ** (t + ahead)) / (1 - 0.9**t)
             x = x - STARTS[start](t) * RATES[:, None] * d
-    return losses(test, x)
+    grown = np.mean(sizes[25:35], axis=0) / np.mean(sizes[:5], axis=0)
+    return losses(test, x), grown
 
 
 def measure(start, seed, device, data):
-    """The test loss at each peak."""
-    return {"loss": block(start, seed // 10, data)[seed % 10].round(5).tolist()}
+    """The test loss at each peak, and how gradients have grown by step 30."""
+    loss, grown = (part[seed % 10] for part in block(start, seed // 10, data))
+    return {"loss": loss.round(5).tolist(), "grown": grown.round(3).tolist()}
 
 
 if __name__ == "__main__":
