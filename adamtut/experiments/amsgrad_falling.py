@@ -8,7 +8,8 @@ that are used for nothing else. The best rate by the geometric mean of the final
 then run with the seeds of the result.
 
 AMSGrad is PyTorch's, which corrects the maximum. On the tumours two more forms of it run: the
-paper's, without corrections, and the one that takes the maximum of what is corrected. The rows of
+paper's, without corrections, and the one that takes the maximum of what is corrected. Momentum,
+which has one rate for all coordinates, is the control of both tasks; it has no beta2. The rows of
 seed 0 also hold the tuning: the mean of the log loss for each rate.
 """
 
@@ -35,17 +36,23 @@ def correct_first(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8
     return m / (1 - beta1**t) / (sqrt(v_max) + eps), m, v, v_max
 
 
+def momentum(g, t, *state, betas):
+    """Heavy ball with beta1; it has no use for beta2."""
+    return rules.momentum(g, t, *state, beta=betas[0])
+
+
 RULES: dict[str, Callable] = {
     "adam": rules.adam,
     "amsgrad": rules.amsgrad,
     "paper": functools.partial(rules.amsgrad, corrected=False),
     "correct first": correct_first,
+    "momentum": momentum,
 }
 SETTINGS = [
     {"task": task, "rule": rule, "beta2": beta2, "falling": falling}
     for task in TUNING_SEEDS
-    for rule in (RULES if task == "tumours" else ("adam", "amsgrad"))
-    for beta2 in (0.9, 0.99, 0.999)
+    for rule in (RULES if task == "tumours" else ("adam", "amsgrad", "momentum"))
+    for beta2 in ((0.9, 0.99, 0.999) if rule != "momentum" else (None,))
     for falling in (False, True)
 ]
 
