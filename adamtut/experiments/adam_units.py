@@ -12,7 +12,8 @@ then run with the seeds of the result. The rates are spaced evenly in their loga
 gradient descent, 24 for each of three memories elsewhere. Momentum is the average form, and Adam's
 beta1 is 0.9. *gd, long start* is gradient descent whose rate has the factor that an uncorrected
 Adam's steps have, (1 - 0.9^t) / sqrt(1 - beta2^t), with three beta2 to choose from: the control
-for what is the schedule and what the division by the root of v.
+for what is the schedule and what the division by the root of v. *one v* is Adam with one v for all
+weights, the mean of theirs: it divides by a size, and mends no unit between two weights.
 """
 
 import functools
@@ -42,6 +43,14 @@ def gd_long_start(g, t, *, beta2=0.999):
     return (g * (1 - 0.9**t) / (1 - beta2**t) ** 0.5,)
 
 
+def adam_one_v(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
+    """Adam with a single v for all weights of a run."""
+    beta1, beta2 = betas
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * np.mean(g**2, axis=-1, keepdims=True)
+    return m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps), m, v
+
+
 # Rule, and the hyper-parameters that it may try.
 CONTESTANTS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "gd": (rules.gd, [{}]),
@@ -50,6 +59,7 @@ CONTESTANTS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "adam": (rules.adam, [{"betas": (0.9, beta2)} for beta2 in MEMORIES]),
     "no correction": (adam_uncorrected, [{"betas": (0.9, beta2)} for beta2 in MEMORIES]),
     "gd, long start": (gd_long_start, [{"beta2": beta2} for beta2 in MEMORIES]),
+    "one v": (adam_one_v, [{"betas": (0.9, beta2)} for beta2 in MEMORIES]),
 }
 # Their rates multiply gradients, the others' numbers without a unit.
 RAW = ("gd", "momentum", "gd, long start")
@@ -59,6 +69,8 @@ RANGES = {
     ("raw", "file"): (1e-6, 3e-2),
     ("scaled", "standard"): (1e-3, 1.0),
     ("scaled", "file"): (1e-3, 1e1),
+    ("one v", "standard"): (1e-3, 1.0),
+    ("one v", "file"): (1e-5, 1e-1),
 }
 BATCHES = (2, 8, 32, 128, "all")
 RUNS = [(batch, 1000) for batch in BATCHES] + [(32, 300), (32, 3000)]
@@ -67,6 +79,7 @@ SETTINGS = [
     for units in ("file", "standard")
     for batch, steps in RUNS
     for name in CONTESTANTS
+    if name != "one v" or (batch, steps) == (32, 1000)
 ]
 
 
@@ -107,7 +120,7 @@ def excess(name, units, batch, steps, rates, falling, hyper, seeds):
 @functools.cache
 def tuned(name, units, batch, steps):
     """The best of 144 settings: rate, where in the range, whether it falls, hyper-parameters."""
-    kind = "raw" if name in RAW else "scaled"
+    kind = "raw" if name in RAW else "one v" if name == "one v" else "scaled"
     hypers = CONTESTANTS[name][1]
     rates = np.geomspace(*RANGES[kind, units], 72 // len(hypers))
     trials = []
