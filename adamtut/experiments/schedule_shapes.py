@@ -56,7 +56,7 @@ def images(folder):
 @functools.cache
 def networks(folder, hidden=(16,)):
     """The network on each of the three."""
-    return [problems.network(*part, hidden) for part in images(folder)]
+    return [problems.network(inputs, labels, hidden) for inputs, labels in images(folder)]
 
 
 def losses(network, x):
