@@ -16,6 +16,7 @@ from matplotlib import font_manager
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from tools.address import SETTING
 from tools.check import pages as check_pages
@@ -482,8 +483,8 @@ def project(tmp_path, monkeypatch):
 
     def build():
         settings = {"extensions": ["tools.sphinx.downloads"], "master_doc": "index"}
-        app = Sphinx(source, None, out, tmp_path / "trees", "html", settings, status=None)
-        app.build()
+        with docutils_namespace():
+            Sphinx(source, None, out, tmp_path / "trees", "html", settings, status=None).build()
         page = (out / "book" / "intro.html").read_text(encoding="utf-8")
         return re.findall(r'href="\.\./(_downloads/[^"]+)">([^<]*)</a>([^<]*)<', page)
 
