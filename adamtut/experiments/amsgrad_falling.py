@@ -8,9 +8,10 @@ that are used for nothing else. The best rate by the geometric mean of the final
 then run with the seeds of the result.
 
 AMSGrad is PyTorch's, which corrects the maximum. On the tumours two more forms of it run: the
-paper's, without corrections, and the one that takes the maximum of what is corrected. Momentum,
-which has one rate for all coordinates, is the control of both tasks; it has no beta2. The rows of
-seed 0 also hold the tuning: the mean of the log loss for each rate.
+paper's, without corrections, with Adam without its correction as a control, and the one that takes
+the maximum of what is corrected. Momentum, which has one rate for all coordinates, is the control
+of both tasks; it has no beta2. The rows of seed 0 also hold the tuning: the mean of the log loss
+for each rate.
 """
 
 import functools
@@ -20,6 +21,7 @@ import numpy as np
 
 from adamtut import data, problems, rules, schedules
 from adamtut.experiments import runner
+from adamtut.experiments.adam_units import adam_uncorrected
 from adamtut.ops import maximum, sqrt
 
 STEPS, BATCH = 1500, 32
@@ -46,6 +48,7 @@ RULES: dict[str, Callable] = {
     "amsgrad": rules.amsgrad,
     "paper": functools.partial(rules.amsgrad, corrected=False),
     "correct first": correct_first,
+    "uncorrected": adam_uncorrected,
     "momentum": momentum,
 }
 SETTINGS = [

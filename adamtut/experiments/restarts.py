@@ -18,8 +18,9 @@ import functools
 
 import numpy as np
 
-from adamtut import data, problems, rules, schedules
+from adamtut import problems, rules, schedules
 from adamtut.experiments import runner
+from adamtut.experiments.schedule_shapes import shrunk
 
 UNIT, BATCH, UNITS = 200, 8, 7
 TUNING_SEEDS = range(1000, 1004)
@@ -63,12 +64,8 @@ def schedule(name: str, units: int) -> tuple[schedules.Schedule, int]:
 @functools.cache
 def networks(folder) -> dict[str, problems.Network]:
     """The network with the images that train, that tune and that judge."""
-
-    def shrunk(split):
-        images, labels = data.mnist(split, folder)
-        return images.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(len(images), -1), labels
-
-    (images, labels), (test_images, test_labels) = shrunk("train"), shrunk("test")
+    images, labels = shrunk("train", folder)
+    test_images, test_labels = shrunk("test", folder)
     mean, deviation = images[:50_000].mean(), images[:50_000].std()
     parts = {
         "train": (images[:50_000], labels[:50_000]),

@@ -40,15 +40,19 @@ SHAPES = {
 SETTINGS = [{"rule": rule, "shape": shape} for rule in RATES for shape in SHAPES]
 
 
+def shrunk(split, folder):
+    """MNIST with 7 x 7 pixels, the means of sixteen, as rows of 49; and the labels."""
+    pixels, labels = data.mnist(split, folder)
+    return pixels.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(len(pixels), 49), labels
+
+
 @functools.cache
 def images(folder):
     """Inputs and labels to train on, to tune on and to judge on."""
-    parts = []
-    for split in ("train", "test"):
-        pixels, labels = data.mnist(split, folder)
-        shrunk = pixels.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(len(pixels), 49)
-        parts.append(((shrunk - 33.3) / 60.0, labels))
-    (inputs, labels), (unseen, digits) = parts
+    (inputs, labels), (unseen, digits) = (
+        ((pixels - 33.3) / 60.0, labels)
+        for pixels, labels in (shrunk(split, folder) for split in ("train", "test"))
+    )
     cut = 55_000
     return (inputs[:cut], labels[:cut]), (inputs[cut:], labels[cut:]), (unseen[::2], digits[::2])
 

@@ -9,7 +9,9 @@ bundled digits, 500 batches of 32, and the loss on all of them.
 
 The contestants differ in the update of v alone: *yogi*, and as its control Adam *without
 correction*, both with v from 1e-6 and nothing corrected; *adam* as it is usual, and *momentum*,
-which divides by nothing. Each of them, with each memory, may try constant rates and rates that fall
+which divides by nothing. *yogi, batch* and *adam, batch* are the first two begun as Yogi's authors
+advise: v is the mean of squared gradients over 100 draws at the start. Each of them, with each
+memory, may try constant rates and rates that fall
 linearly to zero, as many for all, on seeds that are used for nothing else; the best by the
 geometric mean is then run with the seeds of the result. `tuning` is its mean log loss before that.
 """
@@ -32,6 +34,7 @@ TUNING_SEEDS = {"news": 8, "storms": 8, "rare": 8, "network": 4}
 RATES = {"news": 41, "storms": 41, "rare": 41, "network": 13}
 RANGE = (1e-4, 1e1)
 RANGE_ON_NETWORK = (1e-4, 1e0)  # of all but momentum
+FIRST_BATCH = 100  # draws for the start of v
 
 
 def adam_uncorrected(g, t, m=0.0, v=1e-6, *, betas=(0.9, 0.999), eps=1e-8):
@@ -47,6 +50,8 @@ CONTESTANTS: dict[str, Callable] = {
     "adam": rules.adam,
     "without correction": adam_uncorrected,
     "yogi": rules.yogi,
+    "adam, batch": adam_uncorrected,
+    "yogi, batch": rules.yogi,
 }
 SETTINGS = [
     {"problem": problem, "name": name, "beta2": beta2}
@@ -96,15 +101,26 @@ def network(generators):
     return start, gradient, problem.value
 
 
+def prepared(problem, seeds):
+    """Start, gradient and judgement of a problem, each seed with draws of its own."""
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    return network(generators) if problem == "network" else stream(problem, generators)
+
+
+def from_batch(problem, start, seeds):
+    """Adam's and Yogi's state with v from a first batch, which is drawn for nothing else."""
+    _, gradient, _ = prepared(problem, [5000 + seed for seed in seeds])
+    return 0.0, np.mean([gradient(start) ** 2 for _ in range(FIRST_BATCH)], axis=0)
+
+
 def final(problem, name, rates, falling, beta2, seeds):
     """Loss above the minimum, of the network the loss, shape (seeds, rates); inf if it diverged."""
-    generators = [np.random.default_rng(seed) for seed in seeds]
-    made = network(generators) if problem == "network" else stream(problem, generators)
-    start, gradient, judged = made
+    start, gradient, judged = prepared(problem, seeds)
     steps = STEPS[problem]
     hyper = {} if name == "momentum" else {"betas": (0.9, beta2), "eps": 1e-8}
     fall = schedules.linear_decay(steps=steps) if falling else schedules.constant(1.0)
-    x, state = np.repeat(start, len(rates), axis=1), ()
+    x = np.repeat(start, len(rates), axis=1)
+    state = from_batch(problem, start, seeds) if name.endswith("batch") else ()
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(1, steps + 1):
             d, *state = CONTESTANTS[name](gradient(x), t, *state, **hyper)
