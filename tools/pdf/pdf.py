@@ -16,12 +16,16 @@ import posixpath
 import subprocess
 import sys
 import tempfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import matplotlib
+import numpy as np
+import pikepdf
 from bs4 import BeautifulSoup
+from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import (
     ArrayObject,
@@ -39,6 +43,7 @@ from tools.setup import npm_package
 from tools.setup.browser import browser
 
 FILE = "adamtut.pdf"
+HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 ABOUT = "An executable book about the Adam family of optimizers"
 
 # The text. What it has no glyph for comes from the fonts in matplotlib, as does the code's: each
@@ -355,12 +360,29 @@ def numbered(tree) -> list:
     return found + [value for kid in tree.get("/Kids", []) for value in numbered(kid.get_object())]
 
 
-def finish(pdf: bytes) -> bytes:
+def respell(item: DictionaryObject | None, spelt: dict[str, str]) -> None:
+    """Put the spaces back that Chromium drops from a bookmark where its heading breaks a line."""
+    while item:
+        item = item.get_object()
+        title = spelt.get("".join(item["/Title"].split()), item["/Title"])
+        item[NameObject("/Title")] = TextStringObject(title)
+        respell(item.get("/First"), spelt)
+        item = item.get("/Next")
+
+
+def headings(articles: dict) -> list[str]:
+    found = [h for content in articles.values() for h in content.find_all(HEADINGS)]
+    return [" ".join(h.get_text().split()) for h in found]
+
+
+def finish(pdf: bytes, headings: list[str]) -> bytes:
     """The print without needless weight, and with what readers and libraries ask of it."""
     # pypdf warns that Chromium's file counts fewer objects than it has itself after copying.
     logging.getLogger("pypdf").setLevel(logging.ERROR)
     writer = PdfWriter(clone_from=BytesIO(pdf))
     flatten(writer)
+    outlines = writer.root_object["/Outlines"]
+    respell(outlines["/First"], {"".join(heading.split()): heading for heading in headings})
     config = read_config()
     metadata = {"/Title": config["title"], "/Author": config["author"], "/Subject": ABOUT}
     writer.add_metadata(metadata)
@@ -368,14 +390,35 @@ def finish(pdf: bytes) -> bytes:
     writer.page_mode = "/UseOutlines"
     writer.create_viewer_preferences()
     writer.viewer_preferences[NameObject("/DisplayDocTitle")] = BooleanObject(True)
-    # A copy of a copy has only what something refers to.
-    return written(PdfWriter(clone_from=BytesIO(written(writer))))
-
-
-def written(writer: PdfWriter) -> bytes:
     out = BytesIO()
     writer.write(out)
+    return pack(out.getvalue())
+
+
+def pack(pdf: bytes) -> bytes:
+    """The same file, with its figures' few colours in a palette again and its objects compressed.
+
+    Chromium writes a figure of at most 256 colours with three bytes a pixel.
+    """
+    out = BytesIO()
+    with pikepdf.open(BytesIO(pdf)) as book:
+        for stream in book.objects:
+            if isinstance(stream, pikepdf.Stream) and stream.get("/Subtype") == "/Image":
+                picture = pikepdf.PdfImage(stream).as_pil_image()
+                if picture.mode == "RGB" and picture.getcolors(256):
+                    palette_again(stream, picture)
+        book.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate, recompress_flate=True)
     return out.getvalue()
+
+
+def palette_again(stream: pikepdf.Stream, picture: Image.Image) -> None:
+    numbers = np.asarray(picture).reshape(-1, 3) @ [65536, 256, 1]  # sorted faster than triples
+    colours, places = np.unique(numbers, return_inverse=True)
+    palette = b"".join(int(colour).to_bytes(3, "big") for colour in colours)
+    packed = zlib.compress(places.astype(np.uint8).tobytes(), 9)
+    stream.write(packed, filter=pikepdf.Name.FlateDecode)
+    space = [pikepdf.Name.Indexed, stream.ColorSpace, len(colours) - 1, palette]
+    stream.ColorSpace = pikepdf.Array(space)
 
 
 def print_book(site: Path, out: Path) -> Path:
@@ -405,7 +448,7 @@ def print_book(site: Path, out: Path) -> Path:
         else:
             raise RuntimeError("the page numbers of the contents do not settle in 4 prints")
     out.mkdir(parents=True, exist_ok=True)
-    (out / FILE).write_bytes(finish(pdf))
+    (out / FILE).write_bytes(finish(pdf, headings(texts)))
     return out / FILE
 
 
