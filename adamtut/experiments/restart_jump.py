@@ -11,12 +11,14 @@ import functools
 
 from adamtut import schedules
 from adamtut.experiments import restarts, runner
-from adamtut.experiments.restarts import UNIT, UNITS
+from adamtut.experiments.restarts import MANY, RATES, UNIT, UNITS
 
 CYCLES = (1, 2, 4)
 RESTARTS = (1 * UNIT, 3 * UNIT)
 AFTER = (0, 1, 2, 3, 5, 7, 10, 14, 20, 30, 40, 60, 80)
-POINTS = tuple(sorted({at + after for at in RESTARTS for after in AFTER} | {UNITS * UNIT}))
+# A wave has half the sum of rates of a run at the top: where *stay* has come as far.
+AS_FAR = {RESTARTS[1] // 2 + after for after in AFTER}
+POINTS = tuple(sorted({at + after for at in RESTARTS for after in AFTER} | AS_FAR | {UNITS * UNIT}))
 SETTINGS = [{"name": name} for name in ("jump", "rise", "stay")]
 
 
@@ -40,26 +42,23 @@ def schedule(name: str) -> schedules.Schedule:
 def tuned(name, folder) -> int:
     """The number of the best rate."""
     if name == "rise":
-        return restarts.best(schedule(name), UNITS * UNIT, folder)
-    return restarts.tuned("sgdr", UNITS, folder)
+        return restarts.best(schedule(name), UNITS * UNIT, MANY, folder)
+    return restarts.tuned("sgdr", UNITS, MANY, folder)
 
 
 @functools.cache
 def curves(name, seeds, folder):
     """Test losses of all seeds, run side by side, shape (points, seeds)."""
-    rate = restarts.RATES[[tuned(name, folder)]]
-    steps = UNITS * UNIT
-    return restarts.train(schedule(name), steps, rate, range(seeds), POINTS, "judge", folder)[
-        ..., 0
-    ]
+    rate = RATES[MANY][[tuned(name, folder)]]
+    return restarts.train(schedule(name), MANY, rate, range(seeds), POINTS, "judge", folder)[..., 0]
 
 
 def measure(name, seed, device, data, seeds=24):
     """The test loss after some steps, and the rate."""
     number = tuned(name, data)
     losses = curves(name, max(seeds, seed + 1), data)[:, seed].round(5).tolist()
-    place = number / (len(restarts.RATES) - 1)
-    return {"lr": float(restarts.RATES[number]), "place": place, "curve": losses}
+    place = number / (len(RATES[MANY]) - 1)
+    return {"lr": float(RATES[MANY][number]), "place": place, "curve": losses}
 
 
 if __name__ == "__main__":
