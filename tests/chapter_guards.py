@@ -52,6 +52,7 @@ NO_RULE_CELL = {
     "12_adamw.ipynb": "AdamW and SGDW are loops around rules of earlier chapters",
     "13_schedules.ipynb": "it turns the rate of rules that other chapters show",
     "13_restarts.ipynb": "it turns the rate of rules that other chapters show",
+    "14_snapshots.ipynb": "it keeps models that rules of other chapters have trained",
 }
 # Stored results in which nothing is random, by name → why.
 NOTHING_RANDOM: dict[str, str] = {
