@@ -8,7 +8,7 @@ from a hundredth of the rate. *step decay* is cut to a fifth after 30, 60 and 80
 seven units, as that of Zagoruyko & Komodakis. *cosine* and *linear* fall to zero once, in as many
 units as they are given. *branches* has a constant rate, the trunk; by the end of units 1, 3 and 7 a
 fifth of all that has been spent is a linear fall from it, whose weights are handed in and then left
-behind. *averaged* has a constant rate throughout, and hands in the mean of its last fifth of points.
+behind. *averaged* has a constant rate throughout, and hands in the mean of its last fifth.
 
 All may try the same eight rates (lower ones for few images), on four seeds and on validation
 images; the rate with the lowest loss at the end by the geometric mean (for *branches* at the end of

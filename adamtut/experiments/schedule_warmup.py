@@ -5,7 +5,10 @@ In 200 batches of 16 the rate falls linearly, and there are seven peaks. *cold* 
 peak; *warm-up* spends its first tenth on a linear rise, and *long* its first half; *dip* has the
 rise of a tenth in the middle of the run, so that there is as much of it, only not at the start;
 *filled* begins with the peak, and with moments from 100 batches of which no step was made; of
-these *filled v* keeps only v, so that its mean begins as it always does.
+these *filled v* keeps only v, so that its mean begins as it always does. Two more take the steps of
+*filled v* apart, by a second Adam that sees the same gradients and began with the run: *young
+length* has the direction of the filled v and the length of the other's step, *filled length* the
+other's direction and the length of the step with the filled v.
 """
 
 import functools
@@ -32,6 +35,8 @@ STARTS = {
     "dip": schedules.sequence(schedules.constant(1.0), STEPS // 2, UP) * FALL,
     "filled": FALL,
     "filled v": FALL,
+    "young length": FALL,
+    "filled length": FALL,
 }
 
 
@@ -50,18 +55,25 @@ def block(start, number, folder):
         return problem.grad(x, rows[:, None])
 
     with np.errstate(over="ignore", invalid="ignore"):
-        if start.startswith("filled"):
+        if start not in ("cold", "warm-up", "long", "dip"):
             ahead = FILLING
             for t in range(1, ahead + 1):
                 _, *state = rules.adam(gradient(x), t, *state)
-        if start == "filled v":
+        young: list = []
+        if ahead and start != "filled":
             state[0] = 0.0
         for t in range(1, STEPS + 1):
             g = gradient(x)
             sizes.append(np.sqrt((g**2).mean(axis=-1)))
             d, *state = rules.adam(g, t + ahead, *state)
-            if start == "filled v":  # the mean is as old as the run, and corrected accordingly
+            if ahead and start != "filled":  # the mean is as old as the run, and corrected so
                 d = d * (1 - 0.9 ** (t + ahead)) / (1 - 0.9**t)
+            if "length" in start:
+                other, *young = rules.adam(g, t, *young)
+                ratio = np.linalg.norm(other, axis=-1, keepdims=True) / np.linalg.norm(
+                    d, axis=-1, keepdims=True
+                )
+                d = d * ratio if start == "young length" else other / ratio
             x = x - STARTS[start](t) * RATES[:, None] * d
     grown = np.mean(sizes[25:35], axis=0) / np.mean(sizes[:5], axis=0)
     return losses(test, x), grown
