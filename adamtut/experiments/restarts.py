@@ -79,7 +79,7 @@ def networks(folder) -> dict[int | str, problems.Network]:
     images, labels = shrunk("train", folder)
     test_images, test_labels = shrunk("test", folder)
     mean, deviation = images[:50_000].mean(), images[:50_000].std()
-    parts = {
+    parts: dict[int | str, tuple] = {
         MANY: (images[:MANY], labels[:MANY]),
         FEW: (images[:FEW], labels[:FEW]),
         "tune": (images[50_000:51_500], labels[50_000:51_500]),
