@@ -455,6 +455,16 @@ def test_no_page_scrolls_sideways_on_a_phone(chromium, viewport):
 
 TEXT = ".bd-article, .bd-search-container"
 
+# An icon is a letter of the icon font before an element that is otherwise empty.
+BARE_ICONS = """async () => {
+    await document.fonts.ready;
+    const loaded = [...document.fonts].some(
+        f => /Awesome 6 Free/.test(f.family) && f.status === "loaded");
+    return [...document.querySelectorAll(".fa-solid, .fas")]
+        .filter(e => !loaded || !/^"./.test(getComputedStyle(e, "::before").content))
+        .map(e => e.className);
+}"""
+
 
 def shape_faults(page, name):
     """A header, a column of text and words where they belong."""
@@ -479,7 +489,10 @@ def shape_faults(page, name):
     pictures = page.locator("article img").evaluate_all(
         "all => all.filter(e => e.complete && !e.naturalWidth).map(e => e.src)"
     )
-    return faults + [f"shows no picture for {source}" for source in pictures]
+    faults += [f"shows no picture for {source}" for source in pictures]
+    if "CC BY 4.0" not in page.locator(".bd-footer-content").inner_text():
+        faults.append("does not say its licence in the footer")
+    return faults + [f"has no icon for {icon}" for icon in page.evaluate(BARE_ICONS)]
 
 
 def test_every_page_has_its_shape(chromium):
@@ -532,6 +545,11 @@ def test_a_chapter_is_one_click_from_colab(chromium, online, viewport):
 
 
 # Its weight.
+
+
+def test_nothing_is_published_that_no_page_loads():
+    static = SITE / "_static"
+    assert [*static.rglob("*.map"), *static.glob("vendor/fontawesome/*/js/*")] == []
 
 
 def weight(site, name):

@@ -53,9 +53,10 @@ def change(app, page, template, context, doctree):
         context["docstitle"] = ""
 
 
-def drop_source_maps(app, exception):
-    """More than a megabyte that only the theme's authors need."""
-    for path in (Path(app.outdir) / "_static").rglob("*.map"):
+def drop_what_no_page_loads(app, exception):
+    """What only the theme's authors need, and the script of the icons, which are in a font too."""
+    static = Path(app.outdir) / "_static"
+    for path in [*static.rglob("*.map"), *static.glob("vendor/fontawesome/*/js/*")]:
         path.unlink()
 
 
@@ -69,7 +70,7 @@ def drop_old_pages(app, exception):
 
 
 def setup(app):
-    app.connect("build-finished", drop_source_maps)
+    app.connect("build-finished", drop_what_no_page_loads)
     # Before tools.sphinx.downloads, which knows no chapter for an old source.
     app.connect("build-finished", drop_old_pages, priority=400)
     # After the extensions have added theirs.
