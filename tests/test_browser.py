@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from chapter_guards import OLD_MOULD
 from playwright.sync_api import TimeoutError
 from served import served
 from test_book_address import build
@@ -451,6 +452,21 @@ def width_faults(page, _):
 @pytest.mark.parametrize("viewport", [PHONE, NARROW], ids=["phone", "narrow"])
 def test_no_page_scrolls_sideways_on_a_phone(chromium, viewport):
     assert for_every_page(chromium, width_faults, viewport=viewport) == []
+
+
+def formula_faults(page, name):
+    if f"{Path(name).stem}.ipynb" in OLD_MOULD or not is_chapter(name):
+        return []
+    unfold(page)
+    wide = page.locator(".katex-display").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    )
+    return [f"has a formula wider than a phone: {text[:60]}" for text in wide]
+
+
+def test_the_formulas_of_a_chapter_fit_a_phone(chromium):
+    """But for the chapters that are not yet told anew."""
+    assert for_every_page(chromium, formula_faults, viewport=PHONE) == []
 
 
 TEXT = ".bd-article, .bd-search-container"
