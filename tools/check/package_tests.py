@@ -17,6 +17,7 @@ TESTS = [
 NEED_TORCH = [
     "adamtut/_compiled.py",
     "adamtut/experiments/amsgrad_cifar.py",
+    "adamtut/experiments/snapshots.py",
     "adamtut/optim.py",
     "adamtut/train.py",
 ]
