@@ -605,7 +605,7 @@ GOOD = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
 <p>Thirty words, so that nobody takes it for a blank page: one two three four five six seven eight
 nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty.</p>
 <span class="katex"><span class="katex-html">x + y + z</span></span> <a href="#">A link</a>
-</article></main></body></html>"""
+</article></main><footer class="bd-footer-content">Text: CC BY 4.0.</footer></body></html>"""
 
 
 def faults_of(chromium, folder, text, look):
@@ -652,6 +652,8 @@ def test_a_good_page_passes(chromium, tmp_path, look):
         ("shape", "margin-left: 300px", "margin-left: 0", "has its text at 0"),
         ("shape", "seven eight\nnine ten", "", "is blank"),
         ("shape", "</p>", '<img src="gone.png" alt="">', "shows no picture"),
+        ("shape", "CC BY 4.0", "All rights", "does not say its licence"),
+        ("shape", "</p>", '<i class="fa-solid fa-bars"></i>', "has no icon for fa-solid fa-bars"),
         (
             "shape",
             "</p>",
