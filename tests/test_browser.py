@@ -454,14 +454,18 @@ def test_no_page_scrolls_sideways_on_a_phone(chromium, viewport):
     assert for_every_page(chromium, width_faults, viewport=viewport) == []
 
 
+def wide_formulas(page):
+    wide = page.locator(".katex-display").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    )
+    return [f"has a formula wider than its column: {text[:60]}" for text in wide]
+
+
 def formula_faults(page, name):
     if f"{Path(name).stem}.ipynb" in OLD_MOULD or not is_chapter(name):
         return []
     unfold(page)
-    wide = page.locator(".katex-display").evaluate_all(
-        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
-    )
-    return [f"has a formula wider than a phone: {text[:60]}" for text in wide]
+    return wide_formulas(page)
 
 
 def test_the_formulas_of_a_chapter_fit_a_phone(chromium):
@@ -498,10 +502,7 @@ def shape_faults(page, name):
     words = len(page.locator(TEXT).inner_text().split())
     if name != "search.html" and words < 10:
         faults.append(f"is blank: {words} words")
-    wide = page.locator(".katex-display").evaluate_all(
-        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
-    )
-    faults += [f"has a formula wider than its column: {text[:60]}" for text in wide]
+    faults += wide_formulas(page)
     pictures = page.locator("article img").evaluate_all(
         "all => all.filter(e => e.complete && !e.naturalWidth).map(e => e.src)"
     )

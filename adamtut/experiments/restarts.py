@@ -78,11 +78,11 @@ def networks(folder) -> dict[int | str, problems.Network]:
     """The network with the images that train, by their number, that tune and that judge."""
     images, labels = shrunk("train", folder)
     test_images, test_labels = shrunk("test", folder)
-    mean, deviation = images[:50_000].mean(), images[:50_000].std()
+    mean, deviation = images[:MANY].mean(), images[:MANY].std()
     parts: dict[int | str, tuple] = {
         MANY: (images[:MANY], labels[:MANY]),
         FEW: (images[:FEW], labels[:FEW]),
-        "tune": (images[50_000:51_500], labels[50_000:51_500]),
+        "tune": (images[MANY : MANY + 1_500], labels[MANY : MANY + 1_500]),
         "judge": (test_images[:1_500], test_labels[:1_500]),
     }
     return {

@@ -39,6 +39,9 @@ STARTS = {
     "filled length": FALL,
 }
 
+# Begun with a filled v and an empty m.
+OWN_MEAN = ("filled v", "young length", "filled length")
+
 
 @functools.cache
 def block(start, number, folder):
@@ -55,18 +58,18 @@ def block(start, number, folder):
         return problem.grad(x, rows[:, None])
 
     with np.errstate(over="ignore", invalid="ignore"):
-        if start not in ("cold", "warm-up", "long", "dip"):
+        if start == "filled" or start in OWN_MEAN:
             ahead = FILLING
             for t in range(1, ahead + 1):
                 _, *state = rules.adam(gradient(x), t, *state)
         young: list = []
-        if ahead and start != "filled":
+        if start in OWN_MEAN:
             state[0] = 0.0
         for t in range(1, STEPS + 1):
             g = gradient(x)
             sizes.append(np.sqrt((g**2).mean(axis=-1)))
             d, *state = rules.adam(g, t + ahead, *state)
-            if ahead and start != "filled":  # the mean is as old as the run, and corrected so
+            if start in OWN_MEAN:  # the mean is as old as the run, and corrected so
                 d = d * (1 - 0.9 ** (t + ahead)) / (1 - 0.9**t)
             if "length" in start:
                 other, *young = rules.adam(g, t, *young)
