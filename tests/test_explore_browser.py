@@ -359,6 +359,7 @@ def address_faults(page):
     faults = []
     handle = page.locator(".handle:visible").first
     handle.press("ArrowUp")
+    settle(page)  # what is drawn by hand has other sliders
     for slider in page.locator("input[type=range]:visible").all():
         slider.press("ArrowRight")
     for choice in page.locator(".select:visible select").all()[:3]:
