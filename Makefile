@@ -14,7 +14,7 @@ NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --
 quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow test-browser test-package lab serve notebooks pdf download chapter execute lint format bench clean
+.PHONY: help book test test-slow test-browser test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
@@ -46,6 +46,9 @@ serve: book  ## show the built book at http://localhost:8000
 
 notebooks: .venv/.book  ## the chapters as Jupyter and Colab show them best, in _build/notebooks
 	$(BIN)/python -m tools.copies.notebooks _build/notebooks
+
+weigh: book .venv/.browser  ## bytes, requests and first paint of every page, on an emulated slow line
+	$(BIN)/python -m tools.check.weigh _build/html
 
 pdf: book .venv/.browser  ## the whole book as one PDF, in _build/download; needs Chromium
 	$(BIN)/python -m tools.pdf.pdf _build/html _build/download

@@ -74,7 +74,7 @@ def ours(name, here):
     if here is None:
         return set()
     if name == "404.html":
-        return {here.site("book/intro.html"), here.site("search.html")}
+        return {here.site("index.html"), here.site("search.html")}
     source = documents().get(name.removesuffix(".html"))
     found = {here.repository}
     if source:
@@ -268,13 +268,13 @@ def test_the_missing_page_needs_no_file_but_itself(sites):
     for root in sites.values():
         assert check_pages.read(root / "404.html").loads == []
     page = Page((sites[None] / "404.html").read_text(encoding="utf-8"))
-    assert set(page.links) == {"book/intro.html", "search.html"}
+    assert set(page.links) == {"index.html", "search.html"}
 
 
 @pytest.mark.slow
 def test_the_introduction_and_the_readme_are_cited_alike(sites):
     readme = citation((ROOT / "README.md").read_text(encoding="utf-8"))
-    name = "book/intro.html"
+    name = "index.html"
     assert citation(read(sites[None])[name].text) == readme
     url = f",\n  url    = {{{HERE.site()}}}\n}}"
     assert citation(read(sites[HERE])[name].text) == readme.removesuffix("\n}") + url

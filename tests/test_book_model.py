@@ -13,7 +13,7 @@ CONTENTS = """\
 format: jb-book
 root: book/intro
 meta:
-  last_chapter: 4
+  to_come: [Down again, Sideways]
 parts:
   - caption: Downhill
     chapters:
@@ -88,17 +88,21 @@ def test_what_is_listed_is_known_without_the_files(root):
 
 
 @pytest.mark.parametrize(
-    ("last", "said"),
+    ("titles", "said"),
     [
-        (4, "Chapters 3 to 4 are in preparation."),
-        (3, "Chapter 3 is in preparation."),
-        (2, ""),
+        ("Down again, Sideways", "Chapters 3 to 4 are in preparation."),
+        ("Sideways", "Chapter 3 is in preparation."),
+        ("", ""),
     ],
 )
-def test_what_is_to_come_follows_from_what_is_there(root, last, said):
-    toc = CONTENTS.replace("last_chapter: 4", f"last_chapter: {last}")
+def test_what_is_to_come_follows_from_what_is_there(root, titles, said):
+    toc = CONTENTS.replace("[Down again, Sideways]", f"[{titles}]")
     (root / "_toc.yml").write_text(toc, encoding="utf-8")
     assert book.read(root).to_come == said
+
+
+def test_chapters_to_come_have_numbers(root):
+    assert book.read(root).to_write == ((3, "Down again"), (4, "Sideways"))
 
 
 def test_chapters_are_sorted_as_numbers():
@@ -115,7 +119,7 @@ def test_the_book_has_every_notebook_and_its_pages_know_their_number():
     assert {chapter.file for chapter in found.chapters} == {
         f"book/{path.name}" for path in (ROOT / "book").glob("*.ipynb")
     }
-    assert len(found.parts) >= 3 and found.parts[0].pages[0].docname == "book/intro"
+    assert len(found.parts) >= 3 and found.parts[0].pages[0].docname == "index"
     assert found.page("book/05_adam").heading == "5a. Adam"
 
 
@@ -186,9 +190,9 @@ FAULTS = {
         lambda root: (root / "book" / "words.md").write_text("Words\n"),
         "book/words.md: expected a title, as in `# Glossary`",
     ),
-    "no last chapter": (
-        toc("last_chapter", "chapters"),
-        "_toc.yml: meta must have the keys last_c",
+    "no chapters to come": (
+        toc("to_come", "chapters"),
+        "_toc.yml: meta must have the keys to_come",
     ),
     "no caption": (toc("- caption: Downhill\n    ", "- "), "_toc.yml: a part must have the keys"),
     "a title in the contents": (

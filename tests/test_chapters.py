@@ -142,7 +142,7 @@ LEDGER = {
 CONTENTS = {
     "format": "jb-book",
     "root": "book/intro",
-    "meta": {"last_chapter": 2},
+    "meta": {"to_come": ["Maxi"]},
     "parts": [{"caption": "One", "chapters": [{"file": "book/01_mini"}]}],
 }
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from small_book import SmallBook, words
 
 from tools import book
 from tools.chapter import lists
@@ -58,22 +57,5 @@ def test_a_stale_readme_is_written_anew(tmp_path, monkeypatch):
 
 
 def test_a_finished_book_has_nothing_to_come():
-    finished = replace(BOOK, last=book.order(BOOK.chapters[-1].number)[0])
+    finished = replace(BOOK, coming=())
     assert not any("in preparation" in line for line in lists.table(finished, lists.in_readme))
-
-
-def test_a_page_shows_the_chapters_with_links(tmp_path):
-    small = SmallBook(tmp_path, "tools.sphinx.tables")
-    titles = {chapter.name: f"# {chapter.heading}" for chapter in BOOK.chapters}
-    pages, warnings = small.build(intro="# Hello\n\n```{chapters}\n```\n", **titles)
-    assert warnings == []
-    cells = [row.find_all("td") for row in pages["intro"].select("tr")[1:]]
-    rows = [[words(cell).replace("’", "'") for cell in row] for row in cells]
-    assert rows == [[c.number, c.title, c.question] for c in BOOK.chapters]
-    links = [link["href"] for link in pages["intro"].select("td a")]
-    assert links == [f"{chapter.name}.html" for chapter in BOOK.chapters]
-    assert BOOK.to_come in words(pages["intro"])
-
-
-def test_the_introduction_shows_them():
-    assert "```{chapters}\n```\n" in (book.BOOK / "intro.md").read_text(encoding="utf-8")

@@ -22,6 +22,14 @@ BUILD = ROOT / "_build"
 
 NUMBER = re.compile(r"(\d+)([a-z]?)")
 
+# Of someone who follows an argument; code and displayed formulas take longer.
+WORDS_A_MINUTE, LINES_A_MINUTE, FORMULAS_A_MINUTE = 200, 25, 6
+FOLDED = {"setup", "check", "hide-input", "hide-cell", "remove-input", "remove-cell"}
+EXERCISES = re.compile(r"^## Exercises", re.MULTILINE)
+FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
+# Fences of directives, their options, labels and comments.
+NO_WORDS = re.compile(r"^ *(?:[`:]{3,}.*|:[\w-]+:.*|\(\S+\)=|%.*)$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -31,6 +39,7 @@ class Page:
     title: str  # Adam
     number: str = ""  # 5a
     question: str = ""  # Which gradients deserve a step?
+    minutes: int = 0  # to read it, without its exercises
 
     @property
     def docname(self) -> str:
@@ -66,7 +75,7 @@ class Book:
 
     title: str
     parts: tuple[Part, ...]
-    last: int  # the number of the last chapter, once all are written
+    coming: tuple[str, ...] = ()  # the titles of the chapters that are not written yet
 
     @property
     def pages(self) -> tuple[Page, ...]:
@@ -79,10 +88,18 @@ class Book:
     @property
     def to_come(self) -> str:
         """The sentence about the chapters that are not there yet, or ''."""
+        if not self.coming:
+            return ""
+        first, last = self.to_write[0][0], self.to_write[-1][0]
+        if first == last:
+            return f"Chapter {last} is in preparation."
+        return f"Chapters {first} to {last} are in preparation."
+
+    @property
+    def to_write(self) -> tuple[tuple[int, str], ...]:
+        """Number and title of each chapter that is not there yet."""
         written = max((order(chapter.number)[0] for chapter in self.chapters), default=0)
-        if written + 1 < self.last:
-            return f"Chapters {written + 1} to {self.last} are in preparation."
-        return f"Chapter {self.last} is in preparation." if written < self.last else ""
+        return tuple(enumerate(self.coming, start=written + 1))
 
     def page(self, docname: str) -> Page:
         """The page that Sphinx calls so."""
@@ -106,7 +123,7 @@ def read(root: Path = ROOT) -> Book:
         Part(part["caption"], tuple(read_page(root, entry["file"]) for entry in part["chapters"]))
         for part in toc["parts"]
     ]
-    book = Book(read_config(root)["title"], (front, *parts), toc["meta"]["last_chapter"])
+    book = Book(read_config(root)["title"], (front, *parts), tuple(toc["meta"]["to_come"]))
     check_numbers(book)
     return book
 
@@ -120,7 +137,7 @@ def read_toc(root: Path = ROOT) -> dict:
     """The table of contents; of what the format allows it may use as much as is read here."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     expect_keys("the top", toc, {"format", "root", "meta", "parts"})
-    expect_keys("meta", toc["meta"], {"last_chapter"})
+    expect_keys("meta", toc["meta"], {"to_come"})
     for part in toc["parts"]:
         expect_keys("a part", part, {"caption", "chapters"})
         for entry in part["chapters"]:
@@ -177,7 +194,24 @@ def read_chapter(file: str, text: str) -> Page:
             f"{file}: the paragraph under the title must be the chapter's question, one line in "
             f"italics, as in `*Which gradients deserve a step?*`, got {under[:80]!r}"
         )
-    return Page(file, title, number, question[1])
+    return Page(file, title, number, question[1], reading_minutes(cells))
+
+
+def reading_minutes(cells: list[dict]) -> int:
+    """How long a chapter takes up to its exercises, in whole minutes."""
+    minutes = 0.0
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            if not FOLDED & {*cell["metadata"].get("tags", [])}:
+                minutes += len(source.splitlines()) / LINES_A_MINUTE
+            continue
+        text, *exercises = EXERCISES.split(source)
+        minutes += len(FORMULA.findall(text)) / FORMULAS_A_MINUTE
+        minutes += len(NO_WORDS.sub("", FORMULA.sub("", text)).split()) / WORDS_A_MINUTE
+        if exercises:
+            break
+    return max(1, round(minutes))
 
 
 def check_numbers(book: Book) -> None:

@@ -18,6 +18,7 @@ NEED_TORCH = [
     "adamtut/_compiled.py",
     "adamtut/experiments/amsgrad_cifar.py",
     "adamtut/experiments/snapshots.py",
+    "adamtut/experiments/torch_equal.py",
     "adamtut/optim.py",
     "adamtut/train.py",
 ]

@@ -78,7 +78,8 @@ def uses(folder: Path = BOOK) -> list[Use]:
 
 
 def pages(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.ipynb"), *folder.glob("*.md")])
+    front = folder.parent / "index.md"
+    return sorted([*folder.glob("*.ipynb"), *folder.glob("*.md"), *([front] * front.is_file())])
 
 
 def markdown(path: Path) -> str:

@@ -36,18 +36,27 @@ def flatten_list(body: str) -> str:
     return f"{start}<ul>{re.sub('</?ul>', '', rest)}</ul>\n"
 
 
-def is_thebe(file) -> bool:
-    """Thebe runs code in the page, on a server; its script names an address and fails here."""
+def is_unused(file) -> bool:
+    """Thebe runs code in the page, on a server; its script names an address and fails here. No page
+    has the tabs of sphinx-design."""
     filename = getattr(file, "filename", file) or ""
     body = getattr(file, "attributes", {}).get("body", "")
-    return "thebe" in str(filename) or "THEBE" in body
+    return any(name in str(filename) for name in ("thebe", "design-tabs")) or "THEBE" in body
+
+
+def defer(file) -> None:
+    """The first paint need not wait for a script, but for the one that others inline ask."""
+    if getattr(file, "filename", None) and "documentation_options" not in str(file.filename):
+        file.attributes["defer"] = "defer"
 
 
 def change(app, page, template, context, doctree):
     if "body" in context:
         context["body"] = mend(page, context["body"])
     for files in ("script_files", "css_files"):
-        context[files] = [file for file in context[files] if not is_thebe(file)]
+        context[files] = [file for file in context[files] if not is_unused(file)]
+    for file in context["script_files"]:
+        defer(file)
     if page == app.config.root_doc:
         # It is called as the book is; its tab need not say so twice.
         context["docstitle"] = ""

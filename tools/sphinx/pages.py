@@ -10,7 +10,6 @@ import shutil
 import unicodedata
 from pathlib import Path
 from string import Template
-from urllib.parse import urlsplit
 
 import yaml
 from docutils import nodes
@@ -20,10 +19,9 @@ from sphinx.environment import CONFIG_OK
 
 from tools.address import address
 from tools.book import ROOT
+from tools.sphinx import previews
 
 LOGO = "book/_static/logo.svg"
-# For pages without a figure of their own.
-PICTURE = "_static/readme.png"
 LONGEST_DESCRIPTION = 160
 # Some chapters go on so after their question; what follows says what they are about.
 OPENING = "At the end of this chapter you can "
@@ -68,14 +66,6 @@ def description(title: str, doctree, paragraphs: int = 1) -> str:
     return shorten(" ".join(text[0].upper() + text[1:] for text in texts))
 
 
-def picture(doctree) -> str:
-    """The page's first figure, as a path from the root of the site."""
-    for image in doctree.findall(nodes.image) if doctree else []:
-        # The writer has put the path from the page here by now.
-        return f"_images/{Path(urlsplit(image['uri']).path).name}"
-    return PICTURE
-
-
 def describe(app, page, template, context, doctree):
     here = address()
     title = context.get("title") or context.get("indextitle") or TITLES[page]
@@ -93,7 +83,7 @@ def describe(app, page, template, context, doctree):
     }
     if here:
         tags["property"]["og:url"] = here.site(f"{page}.html")
-        tags["property"]["og:image"] = here.site(picture(doctree))
+        tags["property"]["og:image"] = here.site(previews.address(page))
     tags["name"]["twitter:card"] = "summary_large_image" if here else "summary"
     context["metatags"] = context.get("metatags", "") + "".join(
         f'\n    <meta {kind}="{name}" content="{html.escape(value)}" />'

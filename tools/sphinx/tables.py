@@ -11,8 +11,6 @@ import adamtut
 from adamtut.experiments import load
 from adamtut.plot import LABELS
 from adamtut.registry import RULES
-from tools import book
-from tools.chapter import lists
 
 
 def rule_rows():
@@ -120,16 +118,6 @@ class Table(SphinxDirective):
         return container.children
 
 
-class Chapters(Table):
-    """The chapters with their questions, as they stand in the table of contents."""
-
-    def lines(self):
-        found = book.read()
-        for file in ("_toc.yml", *(chapter.file for chapter in found.chapters)):
-            self.env.note_dependency(str(book.ROOT / file))
-        return lists.table(found, lambda chapter: f"{{doc}}`{chapter.title} </{chapter.docname}>`")
-
-
 class RuleTable(Table):
     """All rules, as the registry has them."""
 
@@ -158,7 +146,6 @@ def setup(app):
     """Tell Sphinx of the directives."""
     with mock(["torch"]):  # the book is built without it
         adamtut.optim  # noqa: B018
-    app.add_directive("chapters", Chapters)
     app.add_directive("rule-table", RuleTable)
     app.add_directive("optimizer-table", OptimizerTable)
     app.add_directive("speed-table", SpeedTable)
