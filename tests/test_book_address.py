@@ -63,9 +63,9 @@ class Page(HTMLParser):
 
 
 def read(root):
-    """Every page, but jupyter-book's index.html, which is one line that leads to the first."""
+    """Every page."""
     names = {path.relative_to(root).as_posix() for path in root.rglob("*.html")}
-    names = {name for name in names if not name.startswith("_static/")} - {"index.html"}
+    names = {name for name in names if not name.startswith("_static/")}
     return {name: Page((root / name).read_text(encoding="utf-8")) for name in sorted(names)}
 
 

@@ -18,8 +18,8 @@ NOTEBOOKS_BRANCH = "notebooks"
 class Address:
     """The addresses that follow from a repository's owner and name.
 
-    >>> Address("ada", "book").site("book/intro.html")
-    'https://ada.github.io/book/book/intro.html'
+    >>> Address("ada", "book").site("book/05_adam.html")
+    'https://ada.github.io/book/book/05_adam.html'
     """
 
     owner: str

@@ -26,6 +26,7 @@ def counterpart(name):
 
 
 def gradients(seed):
+    """A stream that is badly scaled, sparse and heavy-tailed at once."""
     rng = np.random.default_rng(seed)
     heavy = rng.standard_t(2, size=(STEPS, SIZE))
     seen = rng.random((STEPS, SIZE)) < np.linspace(0.05, 1, SIZE)

@@ -19,6 +19,8 @@
       if (has) has.remove();
       else link.insertAdjacentHTML("beforeend", ' <span class="read" title="read">✓</span>');
     }
+    const forget = document.querySelector(".forget");
+    if (forget) forget.hidden = !read.size;
   }
 
   const strip = document.querySelector(".strip");
@@ -36,20 +38,16 @@
     addEventListener("resize", follow);
     follow();
     const end = document.querySelector(".prev-next-footer");
-    new IntersectionObserver(([entry]) => {
-      if (!entry.isIntersecting || !scrollY) return;
+    new IntersectionObserver(seen => {
+      if (!scrollY || !seen.some(({ isIntersecting }) => isIntersecting)) return;
       store(load().add(strip.dataset.chapter));
       tick();
     }).observe(end);
   }
 
-  const forget = document.querySelector(".forget");
-  if (forget) {
-    forget.hidden = false;
-    forget.addEventListener("click", () => {
-      store(new Set());
-      tick();
-    });
-  }
+  document.querySelector(".forget button")?.addEventListener("click", () => {
+    store(new Set());
+    tick();
+  });
   tick();
 }

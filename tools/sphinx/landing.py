@@ -131,6 +131,12 @@ def chapter_card(page: book.Page) -> str:
     )
 
 
+FORGET = (
+    '<p class="forget" hidden>The ticks are kept in this browser alone. '
+    '<button type="button">Forget them</button></p>\n'
+)
+
+
 class Cards(SphinxDirective):
     """By parts; what is to come stands at the end, in grey."""
 
@@ -146,6 +152,7 @@ class Cards(SphinxDirective):
         if found.to_write:
             titles = " · ".join(f"{n}. {html.escape(title)}" for n, title in found.to_write)
             text += f'<p class="to-come">In preparation: {titles}</p>\n'
+        text += FORGET
         return [nodes.raw("", f'<div class="chapters">\n{text}</div>\n', format="html")]
 
 

@@ -185,7 +185,7 @@ def not_found(here) -> str:
     path = here.site if here else str
     return template.substitute(
         logo=(ROOT / LOGO).read_text(encoding="utf-8").strip(),
-        introduction=path("book/intro.html"),
+        introduction=path("index.html"),
         search=path("search.html"),
     )
 

@@ -2,7 +2,8 @@
 
 The theme brings all of Bootstrap, all of Font Awesome and more: two thirds of a page's weight, all
 of which the first paint waits for. A rule stays if every class in its selector is a word in some
-page or script, or begins as one that a script puts together, `bs-${placement}`; a font keeps the icons that the style sheets that remain ask for.
+page or script, or begins as one that a script puts together, `bs-${placement}`. A font keeps the
+icons that the rules that remain ask for.
 """
 
 import re
