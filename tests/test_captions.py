@@ -1,10 +1,14 @@
 """tools/sphinx/captions.py: a captioned table of a cell is a numbered table."""
 
+import json
+import re
+
 import nbformat
 import pytest
 from small_book import SmallBook, code, text, words
 
 from adamtut.tables import table
+from tools import book
 from tools.sphinx import captions
 
 PIXEL = (
@@ -72,3 +76,21 @@ def test_without_the_transform_it_is_a_figure(tmp_path):
     pages, _ = book.build(page=[text("# A page"), code("m", TABLE, mystnb=CAPTION)])
     assert pages["page"].table.find_parent("figure") and pages["page"].table.caption is None
     assert captions.CaptionTables.default_priority < 850
+
+
+PLAIN_INDEX = re.compile(r"[αβγθλμσ]\d")
+
+
+def plain_indices(cells):
+    """Symbols of captions whose index stands beside them, as in β1."""
+    figures = [cell["metadata"].get("mystnb", {}).get("figure", {}) for cell in cells]
+    return [found for one in figures for found in PLAIN_INDEX.findall(one.get("caption", ""))]
+
+
+def test_an_index_in_a_caption_stands_below():
+    assert plain_indices([code("x", mystnb={"figure": {"caption": "As β1² comes near β₂"}})]) == [
+        "β1"
+    ]
+    for chapter in book.read().chapters:
+        cells = json.loads((book.ROOT / chapter.file).read_text(encoding="utf-8"))["cells"]
+        assert plain_indices(cells) == [], chapter.file
