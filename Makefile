@@ -5,7 +5,7 @@ PIP_ARGS ?=
 BIN := .venv/bin
 EXTRAS_book := book
 EXTRAS_lab := book,lab,torch
-EXTRAS_test := book,browser,oracles,test,torch
+EXTRAS_test := book,browser,lab,oracles,test,torch
 EXTRAS_package := book,oracles,test
 EXTRAS_browser := book,browser,test
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
@@ -38,8 +38,9 @@ test-browser: book .venv/.browser  ## every page in Chromium: offline, accessibl
 test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python
 	$(BIN)/python -m tools.check.package_tests
 
-lab: .venv/.lab  ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab book
+lab: .venv/.lab  ## open copies of the chapters in JupyterLab, yours to change, in work
+	@$(BIN)/python -m tools.copies.work work
+	$(BIN)/jupyter lab work
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
