@@ -32,7 +32,7 @@ from pybtex.richtext import Text
 import adamtut
 from adamtut.tables import table
 from tools.address import SETTING, Address, address
-from tools.book import BOOK, ROOT, Book
+from tools.book import ROOT, Book
 from tools.book import read as read_book
 from tools.copies import setup_cell
 from tools.explore import build, posters
@@ -75,6 +75,7 @@ class References:
     terms: dict[str, str]  # entry of the glossary in small letters → as it is written there
     works: dict[str, tuple[str, str]]  # key of the bibliography → (authors, year or "")
     entries: dict[str, str]  # key of the bibliography → the whole entry in Markdown, in its order
+    claims: list[ledger.Claim]
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def read_references(root: Path = ROOT) -> References:
     terms = {term.lower(): term for term in re.findall(r"^\S.*$", entries, re.MULTILINE)}
     bibliography = parse_file(str(root / "book" / "references.bib"))
     works = {key: (authors(w), year(w)) for key, w in bibliography.entries.items()}
-    return References(book, labels, numbers, terms, works, printed(bibliography))
+    claims = ledger.read(root / "book" / "claims.yml")
+    return References(book, labels, numbers, terms, works, printed(bibliography), claims)
 
 
 def numbered(notebook, chapter: str) -> dict[str, tuple[str, str]]:
@@ -293,7 +295,7 @@ def plain_directive(part: Part, place: Place) -> str:
     if name == "predict":
         return plain_prediction(predict.read(title, text), place)
     if name == "trial":
-        return plain_text(trial(place.page), place)
+        return plain_text(trial(place), place)
     text, title = plain_markdown(text, place), plain_inline(title, place)
     if name in ("prf:algorithm", "prf:theorem"):
         number = heading(part.label, place) if part.is_numbered else KINDS[name].capitalize()
@@ -324,14 +326,14 @@ def plain_prediction(found: predict.Prediction, place: Place) -> str:
     behind = "\n\n".join([*replies, plain_markdown(found.explanation, place)])
     answers = "\n".join(f"- {answer}" for answer in words)
     question = plain_inline(found.question, place)
-    return f"**{question}**\n\n{answers}\n\n{folded(behind, predict.SUMMARY)}"
+    return f"**Predict. {question}**\n\n{answers}\n\n{folded(behind, predict.SUMMARY)}"
 
 
-def trial(page: str) -> str:
+def trial(place: Place) -> str:
     """The statements that a chapter settles, as a table in MyST."""
-    claims = [claim for claim in ledger.read(BOOK / "claims.yml") if claim.page == page]
+    claims = [claim for claim in place.references.claims if claim.page == place.page]
     columns = {
-        ledger.HEADS[0]: [f"{claim.statement} ({claim.citation})" for claim in claims],
+        ledger.HEADS[0]: [f"{claim.statement} {{cite:p}}`{claim.source}`" for claim in claims],
         ledger.HEADS[1]: [ledger.VERDICTS[claim.verdict] for claim in claims],
         ledger.HEADS[2]: [claim.reason for claim in claims],
     }
@@ -362,7 +364,8 @@ CHANGE = (
 
 
 def folded(text: str, summary: str) -> str:
-    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
+    # The empty paragraph parts what follows; Jupyter sets no space below a fold.
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>\n<p></p>"
 
 
 def runner_copy(
@@ -395,13 +398,14 @@ def runner_copy(
     first = next(n for n, cell in enumerate(stamped.cells) if cell.cell_type == "code")
     stamped.cells[first].source = imports(stamped.cells[first])
     stamped.cells.insert(first, setup_cell.make(version, source))
-    if cited := citations(notebook, page):
+    if cited := citations(notebook, place):
         stamped.cells.append(references_cell(cited, place.references))
     stamped.cells.append(text_cell(navigation(place), "other-chapters"))
     folded_checks = any("check" in cell.metadata.get("tags", []) for cell in notebook.cells)
     heading, _, text = stamped.cells[0].source.partition("\n")
-    opening = [heading, origin(place, version), f"*{CHECKS[folded_checks]} {CHANGE}*"]
-    stamped.cells[0].source = "\n\n".join([*opening, navigation(place)]) + f"\n{text}"
+    where = f"{origin(place, version)} {navigation(place)}"
+    opening = [heading, where, f"*{CHECKS[folded_checks]} {CHANGE}*"]
+    stamped.cells[0].source = "\n\n".join(opening) + f"\n{text}"
     fold_on_colab(stamped)
     return stamped
 
@@ -437,11 +441,11 @@ def fold_on_colab(notebook) -> None:
     notebook.metadata["colab"] = {"toc_visible": True, "collapsed_sections": ids}
 
 
-def citations(notebook, page: str) -> set[str]:
+def citations(notebook, place: Place) -> set[str]:
     """The keys of the works that a chapter cites."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     if "{trial}" in text:
-        text += trial(page)
+        text += trial(place)
     found = re.findall(r"\{cite:[pt]\}`([^`]+)`", text)
     return {key.strip() for keys in found for key in keys.split(",")}
 
