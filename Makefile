@@ -1,6 +1,8 @@
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
             $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP_ARGS ?=
+# Where PyTorch is taken from, and nothing else: an index of builds for the processor, for instance.
+TORCH_INDEX ?=
 
 BIN := .venv/bin
 EXTRAS_book := book
@@ -81,7 +83,7 @@ clean:  ## remove everything that was built, the virtual environment too
 
 # One virtual environment; a stamp file per set of extras says that it is installed.
 .venv/.book .venv/.lab .venv/.test .venv/.browser .venv/.package: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
-	@tools/setup/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
+	@TORCH_INDEX=$(call quoted,$(TORCH_INDEX)) tools/setup/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
 	@touch $@
 
 .venv/bin/python:
