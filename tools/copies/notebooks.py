@@ -30,6 +30,7 @@ from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 import adamtut
+from adamtut.progress import late_bar
 from adamtut.tables import table
 from tools.address import SETTING, Address, address
 from tools.book import ROOT, Book
@@ -675,7 +676,7 @@ def folder(
     copies = {
         f"{chapter.name}.ipynb": f"{chapter.copy}.ipynb" for chapter in references.book.chapters
     }
-    for name, notebook in chapters.items():
+    for name, notebook in late_bar(chapters.items(), total=len(chapters), desc="chapters"):
         stamped = runner_copy(
             notebook,
             name=name,
