@@ -1,11 +1,13 @@
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
             $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP_ARGS ?=
+# Where PyTorch is taken from, and nothing else: an index of builds for the processor, for instance.
+TORCH_INDEX ?=
 
 BIN := .venv/bin
 EXTRAS_book := book
 EXTRAS_lab := book,lab,torch
-EXTRAS_test := book,browser,oracles,test,torch
+EXTRAS_test := book,browser,lab,oracles,test,torch
 EXTRAS_package := book,oracles,test
 EXTRAS_browser := book,browser,test
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
@@ -38,8 +40,9 @@ test-browser: book .venv/.browser  ## every page in Chromium: offline, accessibl
 test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python
 	$(BIN)/python -m tools.check.package_tests
 
-lab: .venv/.lab  ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab book
+lab: .venv/.lab  ## open copies of the chapters in JupyterLab, yours to change, in work
+	@$(BIN)/python -m tools.copies.work work
+	$(BIN)/jupyter lab work
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
@@ -83,7 +86,7 @@ clean:  ## remove everything that was built, the virtual environment too
 
 # One virtual environment; a stamp file per set of extras says that it is installed.
 .venv/.book .venv/.lab .venv/.test .venv/.browser .venv/.package: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
-	@tools/setup/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
+	@TORCH_INDEX=$(call quoted,$(TORCH_INDEX)) tools/setup/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
 	@touch $@
 
 .venv/bin/python:

@@ -69,6 +69,12 @@ def read(root):
     return {name: Page((root / name).read_text(encoding="utf-8")) for name in sorted(names)}
 
 
+def copy_of(name, source):
+    """The file of a page's download: of a chapter the runner's copy."""
+    is_chapter = source.endswith(".ipynb")
+    return f"{book.read_page(ROOT, name).copy}.ipynb" if is_chapter else Path(source).name
+
+
 def ours(name, here):
     """The addresses of ours that a page must lead to, and the only ones that it may."""
     if here is None:
@@ -80,7 +86,7 @@ def ours(name, here):
     if source:
         found |= {here.edit(source)}
     if source and source.endswith(".ipynb"):
-        notebook = Path(source).name
+        notebook = copy_of(name.removesuffix(".html"), source)
         found |= {here.colab(notebook), here.binder(notebook)}
     return found
 
@@ -221,10 +227,11 @@ def test_a_page_can_be_downloaded_and_a_chapter_as_the_runners_copy(sites, here)
     copies = notebooks.folder_of_this_checkout(here)
     pages = read(sites[here])
     for name, source in documents().items():
-        assert f"../_sources/{source}" in pages[f"{name}.html"].links
-        text = (sites[here] / "_sources" / source).read_text(encoding="utf-8")
+        file = copy_of(name, source)
+        assert f"../_sources/book/{file}" in pages[f"{name}.html"].links
+        text = (sites[here] / "_sources" / "book" / file).read_text(encoding="utf-8")
         chapter = (ROOT / source).read_text(encoding="utf-8")
-        assert text == copies.get(Path(source).name, chapter)
+        assert text == copies.get(file, chapter)
         assert (text != chapter) == source.endswith(".ipynb")
 
 
@@ -240,7 +247,7 @@ def test_a_chapter_can_be_run_with_one_click(sites, here):
     pages = read(sites[here])
     for name, source in documents().items():
         links = [match.groups() for match in LAUNCH.finditer(pages[f"{name}.html"].text)]
-        copy = Path(source).name
+        copy = copy_of(name, source)
         expected = [(here.colab(copy), here.binder(copy))] if here else []
         assert links == (expected if source.endswith(".ipynb") else [])
 

@@ -78,6 +78,13 @@ def test_a_small_book_is_read(root):
         True,
     )
     assert not found.page("book/words").is_chapter
+    copies = [chapter.copy for chapter in found.chapters]
+    assert copies == ["01_down", "02a_up", "02b_up_again"]
+
+
+def test_copies_sort_in_reading_order():
+    copies = [chapter.copy for chapter in book.read().chapters]
+    assert "05b_adam_in_practice" in copies and copies == sorted(copies)
 
 
 def test_what_is_listed_is_known_without_the_files(root):

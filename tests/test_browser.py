@@ -558,7 +558,7 @@ def test_a_chapter_is_one_click_from_colab(chromium, online, viewport):
     with opened(chromium, (online / "book/05_adam.html").as_uri(), viewport=viewport) as page:
         with page.expect_request(re.compile("^https:")) as asked:
             page.get_by_role("link", name="Run in Colab").click()
-        assert asked.value.url == Address("ada", "book").colab("05_adam.ipynb")
+        assert asked.value.url == Address("ada", "book").colab("05a_adam.ipynb")
 
 
 # Its weight.

@@ -226,6 +226,13 @@ def said_on_stderr(notebook):
     return [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
 
 
+def frames(notebook):
+    """The addresses of the pages that a notebook's outputs frame."""
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    texts = [o.data.get("text/html", "") for o in outputs if "data" in o]
+    return [link for text in texts for link in re.findall('<iframe[^>]* src="([^"?]+)', text)]
+
+
 def test_the_environment_is_what_colab_has(python, tmp_path):
     code = "import importlib.util as u; print([n for n in {} if u.find_spec(n)])"
     asked = functools.partial(ask, python, env=environment(tmp_path), cwd=tmp_path)
@@ -237,16 +244,22 @@ def test_the_environment_is_what_colab_has(python, tmp_path):
     assert str(ROOT) not in asked("import sys; print(sys.path)")
 
 
-# The first, one that trains a network, one that shows stored results, one with a running maximum.
+# The first, one that trains a network, one with a running maximum, one with an explorable and
+# folded checks, which shows stored results too.
 # All chapters run with the wheel in test_skeleton.py, and test_notebooks.py holds the copies' code
 # against the chapters'.
 @pytest.mark.parametrize(
-    "chapter", ["01_gradient_descent", "05_adam_in_practice", "06_bias_correction", "08_adamax"]
+    "chapter", ["01_gradient_descent", "05_adam_in_practice", "08_adamax", "10_yogi"]
 )
 def test_a_chapter_installs_the_package_and_runs(chapter, python, source, tmp_path):
     notebook, facts = run(stamped(chapter, source), python, tmp_path, LOADED)
     assert list(check(facts, python)) == []
-    assert said_on_stderr(notebook) == []
+    assert said_on_stderr(notebook) == [], "no check fails"
+    # There is no folder beside the notebook, so explorables come from the online book.
+    source = (ROOT / "book" / f"{chapter}.ipynb").read_text(encoding="utf-8")
+    pages = re.findall(r"\{explore\} (\w+)", source)
+    online = "https://ada.github.io/book/_static/explore"
+    assert frames(notebook) == [f"{online}/{page}.html" for page in pages]
 
 
 @pytest.mark.parametrize("before", [(), (LOADED,)], ids=["fresh", "NumPy loaded"])

@@ -52,6 +52,12 @@ class Page:
         return Path(self.file).stem
 
     @property
+    def copy(self) -> str:
+        """What the runner's copy is called, so that copies sort in reading order: 05a_adam."""
+        digits, letter = order(self.number)
+        return f"{digits:02d}{letter}_{self.name.partition('_')[2]}"
+
+    @property
     def heading(self) -> str:
         """5a. Adam."""
         return f"{self.number}. {self.title}" if self.number else self.title

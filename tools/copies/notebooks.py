@@ -4,10 +4,13 @@
 
 Jupyter knows no MyST: a label, a directive or a role would show there as it is typed. In a copy
 they are plain Markdown, cross references are words, with links to the online book where it has an
-address, and the setup cell installs `adamtut`. The code cells are the chapter's.
+address, and the setup cell installs `adamtut`. The code cells are the chapter's, those that are
+folded with a title. Each explorable is a cell that frames its page, which lies beside the copies.
 """
 
+import base64
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -27,11 +30,14 @@ from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
 import adamtut
+from adamtut.progress import late_bar
 from adamtut.tables import table
 from tools.address import SETTING, Address, address
-from tools.book import BOOK, ROOT, Book
+from tools.book import ROOT, Book
 from tools.book import read as read_book
 from tools.copies import setup_cell
+from tools.explore import build, posters
+from tools.explore.posters import Use
 from tools.sphinx import cells as roles
 from tools.sphinx import ledger, predict
 
@@ -49,6 +55,7 @@ INLINE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+LINK = re.compile(r"\[([^]]*)\]\([^)\s]+\)")
 # Directives of what is numbered → what it is.
 KINDS = {
     "explore": "figure",
@@ -57,8 +64,6 @@ KINDS = {
     "prf:theorem": "theorem",
 }
 SHORT = {"figure": "Fig."}
-# The paragraph that a chapter has for those who open it in Jupyter, where the frame stays empty.
-FRAME_NOTE = "(In Jupyter the frame stays empty"
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class References:
     terms: dict[str, str]  # entry of the glossary in small letters → as it is written there
     works: dict[str, tuple[str, str]]  # key of the bibliography → (authors, year or "")
     entries: dict[str, str]  # key of the bibliography → the whole entry in Markdown, in its order
+    claims: list[ledger.Claim]
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,9 @@ class Place:
         """The words with a link to a page: online, or else to the copy in the same folder."""
         if self.address:
             return f"[{words}]({self.address.site(f'book/{page}.html{anchor}')})"
-        chapters = [chapter.name for chapter in self.references.book.chapters]
-        if page in chapters and page != self.page:
-            return f"[{words}]({page}.ipynb)"
+        copies = {chapter.name: chapter.copy for chapter in self.references.book.chapters}
+        if page in copies and page != self.page:
+            return f"[{words}]({copies[page]}.ipynb)"
         return words
 
 
@@ -107,7 +113,8 @@ def read_references(root: Path = ROOT) -> References:
     terms = {term.lower(): term for term in re.findall(r"^\S.*$", entries, re.MULTILINE)}
     bibliography = parse_file(str(root / "book" / "references.bib"))
     works = {key: (authors(w), year(w)) for key, w in bibliography.entries.items()}
-    return References(book, labels, numbers, terms, works, printed(bibliography))
+    claims = ledger.read(root / "book" / "claims.yml")
+    return References(book, labels, numbers, terms, works, printed(bibliography), claims)
 
 
 def numbered(notebook, chapter: str) -> dict[str, tuple[str, str]]:
@@ -231,26 +238,15 @@ def plain_inline(text: str, place: Place) -> str:
     return INLINE.sub(replace, text)
 
 
-def plain_frame(html: str, place: Place) -> str:
-    """An embedded page as a link."""
-    page = re.search(r'src="\.\./(_static/[^"]+)"', html)
-    if not page:
-        raise ValueError(f"expected a frame of a page in book/_static, got {html!r}")
-    if place.address:
-        return f"**[Open the interactive picture]({place.address.site(page[1])})**"
-    return "*(A notebook cannot show the interactive picture. It is on the book's own page.)*"
-
-
 def plain_text(source: str, place: Place) -> str:
     """Markdown without directives, as plain Jupyter shows it."""
     lines = source.split("\n")
     paragraphs = set()
     for token in MARKDOWN.parse(source):
-        if token.type == "myst_target" or token.content.startswith(FRAME_NOTE):
+        if token.type == "myst_target":
             lines[slice(*token.map)] = [None] * (token.map[1] - token.map[0])
         elif token.type == "html_block" and "<iframe" in token.content:
-            frame = plain_frame(token.content, place)
-            lines[slice(*token.map)] = [frame, *[None] * (token.map[1] - token.map[0] - 1)]
+            raise ValueError(f"use {{explore}} in the place of the frame {token.content!r}")
         elif token.type == "inline":
             paragraphs.add(tuple(token.map))  # the cells of a table's row have the same
     for start, end in paragraphs:
@@ -296,13 +292,11 @@ def parts(source: str) -> list[Part]:
 
 
 def plain_directive(part: Part, place: Place) -> str:
-    name, title, text, options = part
+    name, title, text, _ = part
     if name == "predict":
         return plain_prediction(predict.read(title, text), place)
     if name == "trial":
-        return plain_text(trial(place.page), place)
-    if name == "explore":
-        return plain_explorable(title, options.get("query", ""), part.label, text, place)
+        return plain_text(trial(place), place)
     text, title = plain_markdown(text, place), plain_inline(title, place)
     if name in ("prf:algorithm", "prf:theorem"):
         number = heading(part.label, place) if part.is_numbered else KINDS[name].capitalize()
@@ -323,13 +317,6 @@ def heading(label: str, place: Place) -> str:
     return f"{kind.capitalize()} {number}"
 
 
-def plain_explorable(name: str, query: str, label: str, caption: str, place: Place) -> str:
-    """Where an interactive picture is, and its caption."""
-    page = f"_static/explore/{name}.html" + (f"?{query}" if query else "")
-    where = plain_frame(f'<iframe src="../{page}">', place)
-    return f"{where}\n\n**{heading(label, place)}.** {plain_markdown(caption, place)}"
-
-
 def plain_prediction(found: predict.Prediction, place: Place) -> str:
     """The question and its answers; behind a fold the reply to each, and the explanation."""
     words = [plain_inline(answer.words, place) for answer in found.answers]
@@ -340,14 +327,14 @@ def plain_prediction(found: predict.Prediction, place: Place) -> str:
     behind = "\n\n".join([*replies, plain_markdown(found.explanation, place)])
     answers = "\n".join(f"- {answer}" for answer in words)
     question = plain_inline(found.question, place)
-    return f"**{question}**\n\n{answers}\n\n{folded(behind, predict.SUMMARY)}"
+    return f"**Predict. {question}**\n\n{answers}\n\n{folded(behind, predict.SUMMARY)}"
 
 
-def trial(page: str) -> str:
+def trial(place: Place) -> str:
     """The statements that a chapter settles, as a table in MyST."""
-    claims = [claim for claim in ledger.read(BOOK / "claims.yml") if claim.page == page]
+    claims = [claim for claim in place.references.claims if claim.page == place.page]
     columns = {
-        ledger.HEADS[0]: [f"{claim.statement} ({claim.citation})" for claim in claims],
+        ledger.HEADS[0]: [f"{claim.statement} {{cite:p}}`{claim.source}`" for claim in claims],
         ledger.HEADS[1]: [ledger.VERDICTS[claim.verdict] for claim in claims],
         ledger.HEADS[2]: [claim.reason for claim in claims],
     }
@@ -366,17 +353,20 @@ def plain_markdown(source: str, place: Place) -> str:
 # Notebooks.
 
 
-# The summaries of a solution's first text and of what follows its first text or code.
-SOLUTION, MORE = "Solution", "More on the solution"
-# Where there are some, under the title.
-CHECKS = (
-    f"*A folded cell that begins with {roles.MARK} tests the numbers of the book. When you change "
-    "one it may fail; the other cells run all the same.*"
+# Under the title; first where a chapter's checks are folded, then where they are lines of its code.
+CHECKS = {
+    True: f"A folded cell that begins with {roles.MARK} tests the numbers of the book.",
+    False: "Each `assert` tests a number of the book.",
+}
+CHANGE = (
+    "Change a number, and a check may fail: it says what the book expects and what is here now, "
+    "and the other cells run all the same."
 )
 
 
 def folded(text: str, summary: str) -> str:
-    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
+    # The empty paragraph parts what follows; Jupyter sets no space below a fold.
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>\n<p></p>"
 
 
 def runner_copy(
@@ -405,16 +395,19 @@ def runner_copy(
     if source is None and address:
         source = f"adamtut @ {address.archive(commit)}"
     stamped = copy.deepcopy(notebook)
-    stamped.metadata["colab"] = {"toc_visible": True}
     stamped.cells = plain_cells(stamped.cells, place)
     first = next(n for n, cell in enumerate(stamped.cells) if cell.cell_type == "code")
     stamped.cells[first].source = imports(stamped.cells[first])
     stamped.cells.insert(first, setup_cell.make(version, source))
-    if cited := citations(notebook, page):
+    if cited := citations(notebook, place):
         stamped.cells.append(references_cell(cited, place.references))
+    stamped.cells.append(text_cell(navigation(place), "other-chapters"))
+    folded_checks = any("check" in cell.metadata.get("tags", []) for cell in notebook.cells)
     heading, _, text = stamped.cells[0].source.partition("\n")
-    opening = [heading, origin(place, version), *[CHECKS] * has_checks(notebook)]
+    where = f"{origin(place, version)} {navigation(place)}"
+    opening = [heading, where, f"*{CHECKS[folded_checks]} {CHANGE}*"]
     stamped.cells[0].source = "\n\n".join(opening) + f"\n{text}"
+    fold_on_colab(stamped)
     return stamped
 
 
@@ -422,18 +415,38 @@ def imports(setup) -> str:
     """What is left of a chapter's setup cell beside the copy's own."""
     source = setup_cell.rest(setup.source)
     is_folded = setup.metadata.get("jupyter", {}).get("source_hidden")
-    return f"# @title Imports\n{source}" if is_folded else source
+    return titled("Imports", source) if is_folded else source
 
 
-def has_checks(notebook) -> bool:
-    return any("check" in cell.metadata.get("tags", []) for cell in notebook.cells)
+def navigation(place: Place) -> str:
+    """The copies of the chapters before and after. Colab finds none that is beside a notebook."""
+    chapters = place.references.book.chapters
+    here = [chapter.name for chapter in chapters].index(place.page)
+    lines = []
+    for word, n in (("Before", here - 1), ("Next", here + 1)):
+        if 0 <= n < len(chapters):
+            name = f"{chapters[n].copy}.ipynb"
+            link = f"{word}: [{chapters[n].heading}]({name})"
+            lines.append(
+                f"{link}, [on Colab]({place.address.colab(name)})" if place.address else link
+            )
+    return " · ".join(lines) or place.references.book.title
 
 
-def citations(notebook, page: str) -> set[str]:
+def fold_on_colab(notebook) -> None:
+    """Sections that are folded in JupyterLab are on Colab too, which names cells in its own way."""
+    folded_here = [cell for cell in notebook.cells if cell.metadata.get(COLLAPSED)]
+    for cell in folded_here:
+        cell.metadata["id"] = cell.id
+    ids = [cell.id for cell in folded_here]
+    notebook.metadata["colab"] = {"toc_visible": True, "collapsed_sections": ids}
+
+
+def citations(notebook, place: Place) -> set[str]:
     """The keys of the works that a chapter cites."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     if "{trial}" in text:
-        text += trial(page)
+        text += trial(place)
     found = re.findall(r"\{cite:[pt]\}`([^`]+)`", text)
     return {key.strip() for keys in found for key in keys.split(",")}
 
@@ -441,8 +454,12 @@ def citations(notebook, page: str) -> set[str]:
 def references_cell(cited: set[str], references: References):
     """The works that a copy cites: it may be read where the bibliography is not."""
     lines = [f"- {entry}" for key, entry in references.entries.items() if key in cited]
-    cell = nbformat.v4.new_markdown_cell("\n".join(["## Works cited", "", *lines]))
-    cell.id = "works-cited"
+    return text_cell("\n".join(["## Works cited", "", *lines]), "works-cited")
+
+
+def text_cell(source: str, name: str):
+    cell = nbformat.v4.new_markdown_cell(source)
+    cell.id = name
     return cell
 
 
@@ -455,56 +472,124 @@ def origin(place: Place, version: str) -> str:
     return f"*A chapter of {title}. Code: adamtut {version}.*"
 
 
+# In JupyterLab a heading with this in its metadata hides what follows, up to the next one as high.
+# Folded outputs would not do: they open when their cell runs.
+COLLAPSED = "jp-MarkdownHeadingCollapsed"
+SOLUTION = "Solution"
+
+
 def plain_cells(cells: list, place: Place) -> list:
-    """Cells without MyST, solutions folded, captions in words after their figures."""
-    plain, solution = [], ""  # the summary of the solution we are in, or ""
-    for cell, following in zip(cells, [*cells[1:], None], strict=True):
-        if cell.cell_type != "markdown":
-            if solution:
-                cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
-                solution = MORE
-            if "check" in cell.metadata.get("tags", []):
-                name_check(cell)
-            if cell.metadata.get("jupyter", {}).get("source_hidden"):
-                cell.metadata["cellView"] = "form"  # Colab's word for the same
-            plain.append(cell)
-            if figure := cell.metadata.get("mystnb", {}).get("figure"):
-                plain.append(caption_cell(figure, cell.id, place))
+    """Cells without MyST, solutions under folded headings, captions in words after figures."""
+    plain, in_solution = [], False
+    setup = next(cell for cell in cells if cell.cell_type == "code")
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            new, in_solution = plain_text_cells(cell, in_solution, place)
+            plain += new
             continue
-        texts = []
-        for part in parts(cell.source):
-            if part.name == "solution-start":
-                solution = SOLUTION
-            elif part.name == "solution-end":
-                solution = ""
-            elif part.name:
-                texts.append(plain_directive(part, place))
-            elif text := plain_text(part.text, place):
-                if solution:
-                    text, solution = folded(text, solution), MORE
-                texts.append(text)
-        if solution == SOLUTION and following and following.cell_type == "code":
-            texts.append("*The solution is the folded cell below.*")
-        cell.source = "\n\n".join(texts)
-        if cell.source:
-            plain.append(cell)
+        if cell.metadata.get("jupyter", {}).get("source_hidden") or in_solution:
+            cell.metadata |= copy.deepcopy(FOLDED)
+        if cell is not setup:
+            name_code(cell, in_solution, place)
+        plain.append(cell)
+        if figure := cell.metadata.get("mystnb", {}).get("figure"):
+            plain.append(caption_cell(figure["name"], figure["caption"], cell.id, place))
     return plain
 
 
-def name_check(cell) -> None:
-    """Give a check the line that stands for it on the page, which a folded cell shows.
+def plain_text_cells(cell, in_solution: bool, place: Place) -> tuple[list, bool]:
+    """What becomes of a Markdown cell, and whether a solution goes on after it.
 
-    It tests the book's numbers. A reader who changes one may go on where it fails.
+    A solution's heading needs a cell of its own, and so does an explorable.
     """
-    cell.source = f"# @title {roles.summary(cell.source)}\n{cell.source}"
-    cell.metadata["tags"] = [*cell.metadata["tags"], "raises-exception"]
+    made, texts = [], []
+
+    def close() -> None:
+        if source := "\n\n".join(filter(None, texts)):
+            made.append(text_cell(source, f"{cell.id}-{len(made)}" if made else cell.id))
+            made[-1].metadata |= cell.metadata
+        texts.clear()
+
+    for part in parts(cell.source):
+        if part.name == "solution-start":
+            close()
+            made.append(text_cell(f"#### {SOLUTION}", f"{cell.id}-solution-{len(made)}"))
+            made[-1].metadata[COLLAPSED] = True
+            in_solution = True
+        elif part.name == "solution-end":
+            close()
+            in_solution = False
+        elif part.name == "explore":
+            close()
+            made += explorable_cells(part, f"{cell.id}-{len(made)}", place)
+        else:
+            texts.append(
+                plain_directive(part, place) if part.name else plain_text(part.text, place)
+            )
+    close()
+    return made, in_solution
 
 
-def caption_cell(figure: dict, of: str, place: Place):
-    text = f"**{heading(figure['name'], place)}.** {plain_text(figure['caption'], place)}"
-    cell = nbformat.v4.new_markdown_cell(text)
-    cell.id = f"{of}-caption"
-    return cell
+def explorable_cells(part: Part, name: str, place: Place) -> list:
+    """A cell that frames the page, and the caption. Until it has run, it shows the poster."""
+    use = Use(part.title, part.options.get("query", ""))
+    if use.slug not in posters.record():
+        raise ValueError(f"the poster of {use.address} is missing; draw it: {posters.COMMAND}")
+    about = posters.record()[use.slug]
+    online = place.address.site("_static/explore") if place.address else ""
+    arguments = [
+        json.dumps(use.address),
+        str(about["wide"]),
+        *[f'online="{online}"'] * bool(online),
+    ]
+    one_line = f"explorable({', '.join(arguments)})"
+    lines = "".join(f"\n    {argument}," for argument in arguments)
+    code = one_line if len(one_line) <= 100 else f"explorable({lines}\n)"
+    cell = nbformat.v4.new_code_cell(titled("Interactive picture: run this cell", code))
+    cell.id = f"{name}-explorable"
+    cell.metadata |= FOLDED
+    picture = base64.b64encode(use.poster.read_bytes()).decode()
+    alt = part.options["alt"]
+    data = {"image/png": picture, "text/plain": alt}
+    cell.outputs = [nbformat.v4.new_output("display_data", data)]
+    return [cell, caption_cell(part.label, part.text, name, place)]
+
+
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab's word, and Colab's
+
+
+def name_code(cell, in_solution: bool, place: Place) -> None:
+    """Give a folded cell a title, its first line, which is what JupyterLab and Colab show of it.
+
+    An assertion tests the book's numbers. A reader who changes one may go on where it fails.
+    """
+    if roles.count_assertions(cell.source):
+        cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
+    if "cellView" in cell.metadata:
+        cell.source = titled(title(cell, in_solution, place), cell.source)
+
+
+def title(cell, in_solution: bool, place: Place) -> str:
+    """What a folded cell is, in a few words."""
+    if "check" in cell.metadata.get("tags", []):
+        return roles.summary(cell.source)
+    if in_solution:
+        return SOLUTION
+    if figure := cell.metadata.get("mystnb", {}).get("figure"):
+        caption = plain_text(figure["caption"], place)
+        first = re.split(r"(?<=[.?!]) ", LINK.sub(r"\1", caption), maxsplit=1)[0]
+        return f"{heading(figure['name'], place)}. {first}"
+    shows_table = any("text/markdown" in output.get("data", {}) for output in cell.outputs)
+    return "Table" if shows_table else "Code"
+
+
+def titled(words: str, source: str) -> str:
+    return f"# @title {words}\n{source}"
+
+
+def caption_cell(label: str, caption: str, of: str, place: Place):
+    text = f"**{heading(label, place)}.** {plain_markdown(caption, place)}"
+    return text_cell(text, f"{of}-caption")
 
 
 # The folder: what the branch `notebooks` and the offline zip hold.
@@ -522,7 +607,7 @@ def readme(book: Book, address: Address | None, version: str) -> str:
         lines.append("Every chapter of the book, to run and to change.")
     lines.append("")
     for chapter in book.chapters:
-        name = f"{chapter.name}.ipynb"
+        name = f"{chapter.copy}.ipynb"
         lines.append(f"- [{chapter.heading}]({name}). *{chapter.question}*")
         if address:
             page = address.site(f"{chapter.docname}.html")
@@ -535,8 +620,14 @@ def readme(book: Book, address: Address | None, version: str) -> str:
         "On your own machine, with Python 3.11 or newer, in this folder:",
         "",
         "```sh",
-        "pip install -r requirements.txt jupyterlab",
+        INSTALL,
         "jupyter lab",
+        "```",
+        "",
+        TORCH,
+        "",
+        "```sh",
+        TORCH_CPU,
         "```",
         "",
     ]
@@ -552,16 +643,23 @@ def readme(book: Book, address: Address | None, version: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def requirements(pyproject: dict) -> str:
+INSTALL = "pip install -r requirements.txt jupyterlab"
+TORCH = (
+    "The largest part is PyTorch. On Linux pip takes the build for GPUs, 6 GB on the disk; on "
+    "macOS and Windows there is one for the processor, below 1 GB. No chapter needs a GPU, so on "
+    "Linux you may take that one too: run this before the other commands."
+)
+TORCH_CPU = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
+
+def requirements(pyproject: dict, *without: str) -> str:
     """What a chapter needs beside adamtut, in the ranges of pyproject.toml."""
     project = pyproject["project"]
     extras = project["optional-dependencies"]
     ranges = project["dependencies"] + extras["book"] + extras["torch"]
     by_name = {re.match(r"[\w-]+", line)[0]: line for line in ranges}
-    lines = [by_name[name] for name in setup_cell.NEEDED]
-    # From the usual registry PyTorch brings gigabytes of CUDA libraries on Linux, and no chapter
-    # needs a GPU.
-    return "\n".join(["--extra-index-url https://download.pytorch.org/whl/cpu", *lines]) + "\n"
+    lines = [by_name[name] for name in setup_cell.NEEDED if name not in without]
+    return "\n".join(lines) + "\n"
 
 
 def folder(
@@ -575,7 +673,10 @@ def folder(
 ) -> dict[str, str]:
     """The content of each file in the folder; `chapters` are notebooks by file name."""
     files = {}
-    for name, notebook in chapters.items():
+    copies = {
+        f"{chapter.name}.ipynb": f"{chapter.copy}.ipynb" for chapter in references.book.chapters
+    }
+    for name, notebook in late_bar(chapters.items(), total=len(chapters), desc="chapters"):
         stamped = runner_copy(
             notebook,
             name=name,
@@ -584,11 +685,17 @@ def folder(
             version=version,
             references=references,
         )
-        files[name] = nbformat.writes(stamped) + "\n"
+        files[copies[name]] = nbformat.writes(stamped) + "\n"
+    for name in build.NAMES:
+        files[f"explore/{name}.html"] = build.page(name)
+    files["LICENSE"] = (ROOT / "LICENSE").read_text(encoding="utf-8")
     files["README.md"] = readme(references.book, address, version)
     files["requirements.txt"] = requirements(pyproject)
-    # Binder's own choice of Python may be older than adamtut allows.
-    files["runtime.txt"] = "python-3.11\n"
+    # Binder's own choice of Python may be older than adamtut allows. It has no GPU, and PyTorch's
+    # index is asked for PyTorch alone.
+    files["binder/runtime.txt"] = "python-3.11\n"
+    files["binder/requirements.txt"] = requirements(pyproject, "torch")
+    files["binder/postBuild"] = f"#!/bin/sh\n{TORCH_CPU}\n"
     return files
 
 
@@ -621,14 +728,18 @@ def folder_of_this_checkout(here: Address | None) -> dict[str, str]:
     )
 
 
+def write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8", newline="\n")
+
+
 def main(out: Path) -> None:
     here = address()
     files = folder_of_this_checkout(here)
-    out.mkdir(parents=True, exist_ok=True)
-    for old in out.glob("*.ipynb"):  # a chapter that is gone must not be published again
-        old.unlink()
+    for old in [*out.glob("*.ipynb"), *out.glob("explore/*.html")]:
+        old.unlink()  # a chapter that is gone must not be published again
     for name, content in files.items():
-        (out / name).write_text(content, encoding="utf-8", newline="\n")
+        write(out / name, content)
     count = sum(name.endswith(".ipynb") for name in files)
     print(f"{count} notebooks in {out}, address: {here.repository if here else 'none'}")
 

@@ -9,11 +9,13 @@ that their setup cell installs.
 import subprocess
 import sys
 import tempfile
+import textwrap
 import zipfile
 from pathlib import Path
 
 from tools.book import ROOT, Book
 from tools.book import read as read_book
+from tools.copies import notebooks
 
 NAME = "adamtut-notebooks"
 
@@ -22,7 +24,11 @@ README = """\
 
 You need Python 3.11 or newer. In this folder, once, with a network:
 
-    pip install -r requirements.txt jupyterlab
+    {install}
+
+{torch}
+
+    {torch_cpu}
 
 From then on no network is needed:
 
@@ -48,17 +54,25 @@ def build_wheel(folder: Path) -> Path:
 
 def readme(book: Book, wheel: str) -> str:
     """What the zip says of itself, in plain text."""
-    lines = [f"{c.heading}\n    {c.question}\n    {c.name}.ipynb" for c in book.chapters]
+    lines = [f"{c.heading}\n    {c.question}\n    {c.copy}.ipynb" for c in book.chapters]
     chapters = "\n".join([*lines, *(["", book.to_come] if book.to_come else [])])
-    return README.format(title=book.title, wheel=wheel, chapters=chapters)
+    return README.format(
+        title=book.title,
+        install=notebooks.INSTALL,
+        torch=textwrap.fill(notebooks.TORCH, 80),
+        torch_cpu=notebooks.TORCH_CPU,
+        wheel=wheel,
+        chapters=chapters,
+    )
 
 
-def write_zip(notebooks: Path, wheel: Path, out: Path) -> Path:
+def write_zip(folder: Path, wheel: Path, out: Path) -> Path:
     """The same content gives the same bytes: sorted names, and no time of day."""
-    copies = sorted(notebooks.glob("*.ipynb"))
-    if not copies:
-        sys.exit(f"expected notebooks in {notebooks}, found none; `make notebooks` writes them")
-    files = {path.name: path.read_bytes() for path in [*copies, notebooks / "requirements.txt"]}
+    if not list(folder.glob("*.ipynb")):
+        sys.exit(f"expected notebooks in {folder}, found none; `make notebooks` writes them")
+    pages = folder.glob("explore/*.html")
+    taken = [*folder.glob("*.ipynb"), *pages, folder / "requirements.txt", folder / "LICENSE"]
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in taken}
     files[wheel.name] = wheel.read_bytes()
     files["README.txt"] = readme(read_book(), wheel.name).encode()
     out.mkdir(parents=True, exist_ok=True)
@@ -71,9 +85,9 @@ def write_zip(notebooks: Path, wheel: Path, out: Path) -> Path:
     return path
 
 
-def main(notebooks: Path, out: Path) -> None:
+def main(copies: Path, out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = write_zip(notebooks, build_wheel(Path(folder)), out)
+        path = write_zip(copies, build_wheel(Path(folder)), out)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

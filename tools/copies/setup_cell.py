@@ -38,8 +38,12 @@ def adamtut_is_here(version, source):
 
 def install_adamtut(version, source):
     if source is None:
-        print(f"adamtut {version} is missing. In a clone of its repository: pip install .")
-        return
+        wheel = f"adamtut-{version}-py3-none-any.whl"
+        raise RuntimeError(
+            f"adamtut {version} is missing. The zip of the notebooks has it: put its file {wheel} "
+            "beside this notebook and run this cell again. Or, in a clone of the repository: "
+            "pip install ."
+        )
     print("Installing adamtut", version)
     # --no-deps: what is there already, NumPy above all, is not replaced.
     options = ["--quiet", "--no-deps", "--force-reinstall"]
@@ -62,7 +66,12 @@ needed = $needed
 # scikit-learn is imported as sklearn.
 missing = [name for name in needed if not find_spec(name.replace("scikit-", "sk"))]
 if missing:
-    print("The chapters need more packages: pip install", *missing)\
+    print("The chapters need more packages: pip install", *missing)
+
+# When you change a number, a failed check says so and the rest runs.
+from adamtut._notebook import explorable, soften_checks
+
+soften_checks()\
 ''')
 
 

@@ -24,7 +24,8 @@ def count_assertions(source: str) -> int:
 
 def is_assertion(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        return ast.unparse(node.func).split(".")[-1].startswith("assert_")
+        name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+        return name.startswith("assert_")
     if isinstance(node, ast.withitem):
         call = node.context_expr
         return isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.raises"

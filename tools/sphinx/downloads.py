@@ -7,13 +7,14 @@ page that lists them is written anew when one of them appears, changes or goes.
 
 import hashlib
 import shutil
+import zlib
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
 from tools.address import address
-from tools.book import BUILD
+from tools.book import BUILD, ROOT, read_page
 from tools.copies import notebooks
 
 FOLDER = BUILD / "download"
@@ -75,6 +76,14 @@ def copy_files(app, exception):
         shutil.copyfile(path, folder / path.name)
 
 
+def name_source(app, page, template, context, doctree):
+    """The file behind a chapter's button has the name of the runner's copy."""
+    source = Path(context.get("sourcename", ""))
+    if source.suffix == ".ipynb":
+        copy = read_page(ROOT, page).copy
+        context["sourcename"] = source.with_name(f"{copy}.ipynb").as_posix()
+
+
 def replace_sources(app, exception):
     """Sphinx puts the chapters themselves, labels and directives and all, behind the button."""
     if exception or app.builder.format != "html":
@@ -82,12 +91,22 @@ def replace_sources(app, exception):
     sources = sorted((Path(app.outdir) / "_sources").rglob("*.ipynb"))
     copies = notebooks.folder_of_this_checkout(address()) if sources else {}
     for path in sources:
-        path.write_text(copies[path.name], encoding="utf-8", newline="\n")
+        if path.name in copies:
+            path.write_text(copies[path.name], encoding="utf-8", newline="\n")
+        else:  # of a chapter that has another name now
+            path.unlink()
 
 
 def setup(app):
     app.add_directive("downloads", Downloads)
     app.connect("env-get-outdated", reread)
+    # Before the theme makes a button of the name.
+    app.connect("html-page-context", name_source, priority=400)
     app.connect("build-finished", copy_files)
     app.connect("build-finished", replace_sources)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+        # Pages keep the names of their copies; they are written again when these change.
+        "env_version": zlib.crc32(Path(__file__).read_bytes()),
+    }

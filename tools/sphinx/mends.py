@@ -75,13 +75,11 @@ def drop_old_pages(app, exception):
     for path in [*out.glob("*.html"), *out.glob("book/*.html")]:
         if path.relative_to(out).with_suffix("").as_posix() not in made:
             path.unlink()
-            (out / "_sources" / path.relative_to(out).with_suffix(".ipynb")).unlink(missing_ok=True)
 
 
 def setup(app):
     app.connect("build-finished", drop_what_no_page_loads)
-    # Before tools.sphinx.downloads, which knows no chapter for an old source.
-    app.connect("build-finished", drop_old_pages, priority=400)
+    app.connect("build-finished", drop_old_pages)
     # After the extensions have added theirs.
     app.connect("html-page-context", change, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from sphinx.environment import CONFIG_OK
 
 from tools.address import address
-from tools.book import ROOT
+from tools.book import ROOT, read_page
 from tools.sphinx import previews
 
 LOGO = "book/_static/logo.svg"
@@ -108,7 +108,7 @@ def add_links(app, page, template, context, doctree):
         return
     file = source(app, page)
     if is_chapter(app, page):
-        copy = Path(file).name
+        copy = f"{read_page(ROOT, page).copy}.ipynb"
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{launch_line(here, copy)}", 1)
     buttons = [button("Repository", "Source repository", here.repository, "fab fa-github")]
     if file:
