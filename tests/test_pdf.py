@@ -31,8 +31,9 @@ SITE = "file:///site"
 LIMIT = 8_000_000
 
 FORMULA = (
-    '<span class="katex"><span class="katex-mathml"><math><annotation>\\epsilon</annotation></math>'
-    '</span><span class="katex-html" aria-hidden="true">ε</span></span>'
+    '<span class="math"><span class="katex"><span class="katex-mathml"><math>'
+    "<annotation>\\epsilon</annotation></math></span>"
+    '<span class="katex-html" aria-hidden="true"><span class="base">ε</span></span></span></span>'
 )
 FIRST = f"""<html><body><nav>the sidebar</nav><article class="bd-article">
 <section id="one"><h1>1. One<a class="headerlink" href="#one">#</a></h1>
@@ -49,17 +50,41 @@ FIRST = f"""<html><body><nav>the sidebar</nav><article class="bd-article">
 <ul class="answers"><li><p>One</p></li><li class="right"><p>Two</p></li></ul>
 <div class="verdict" role="status"></div><details><summary>The answer</summary>
 <ul class="replies"><li><p>Tempting.</p></li></ul><p>Because.</p></details></div>
-<div class="solution dropdown admonition"><section id="solution-content">Solved.</section></div>
-<div class="solution dropdown admonition"><section id="solution-content">Too.</section></div>
-<iframe src="../_static/ravine.html" title="A picture to move"></iframe>
-<p>(In Jupyter the frame stays empty.)</p>
+<div class="cell"><pre>if find_spec("adamtut") is None: print("missing")</pre></div>
+<div class="exercise admonition" id="ex-a"><p class="admonition-title">Exercise 1.1</p>
+<section id="exercise-content"><p>Why?</p></section></div>
+<div class="solution dropdown admonition" id="s-2"><p class="admonition-title">Solution to<a
+href="#ex-a"> Exercise 1.1</a></p><section id="solution-content">Solved.</section></div>
+<div class="exercise admonition" id="ex-b"><p class="admonition-title">Exercise 1.2</p>
+<section id="exercise-content"><p>Again?</p></section></div>
+<div class="solution dropdown admonition" id="s-4"><p class="admonition-title">Solution to<a
+href="#ex-b"> Exercise 1.2</a></p><section id="solution-content">Too.</section></div>
+<figure id="fig-a"><div class="explorable" data-src="../_static/explore/ravine.html">
+<img alt="A" src="../_images/a%20b.png"></div><figcaption><p>A ball.</p></figcaption></figure>
+<div class="proof theorem admonition"><p class="admonition-title">Theorem 1.1</p></div>
+<div class="proof admonition"><p>Proof. Obvious.</p></div>
+<div class="proof dropdown admonition"><p class="admonition-title">Proof</p><p>Clear:</p>
+<div class="math">1 = 1</div></div>
+<p>A <a href="glossary.html#term-ball">ball</a>, that is:</p>
 <ul class="downloads"><li><a href="../_downloads/adamtut.pdf">as one PDF</a></li></ul>
 <a href="../_modules/m.html#f"><span><span class="pre">[source]</span></span></a>
 <script>run()</script></section></section></article></body></html>"""
 SECOND = """<article class="bd-article"><section id="two"><h1>2. “Two”</h1>
 <section id="deep"><h2>Deep</h2><p><a href="one.html#here">back</a></p>
-</section></section></article>"""
+<p>Two <a href="glossary.html#term-ball">balls</a>.</p></section></section></article>"""
+GLOSSARY = """<article class="bd-article"><section id="words"><h1>Words</h1>
+<dl><dt id="term-ball">ball</dt><dd>Rolls.</dd></dl></section></article>"""
+API = """<article class="bd-article"><section id="api"><h1>API</h1>
+<dl><dt id="a.b">b</dt><dt id="a.c.b">b</dt></dl></section></article>"""
+INDEX = """<article class="bd-article"><h1 id="index">Index</h1><div><a href="#B">B</a></div>
+<h2 id="B">B</h2><table class="genindextable"><tr><td><ul>
+<li><a href="book/api.html#a.b">b() (in module a)</a><ul>
+<li><a href="book/api.html#a.c.b">(c method)</a></li></ul></li>
+<li><a href="book/glossary.html#term-ball"><strong>ball</strong></a></li>
+<li> module <ul><li><a href="book/api.html#a.b">a.data</a></li></ul></li>
+</ul></td></tr></table></article>"""
 PARTS = [("", ["book/one"]), ("The rest", ["book/two"])]
+WITH_INDEX = [*PARTS, ("Look up", ["book/glossary", "book/api", "genindex"])]
 
 
 @pytest.fixture
@@ -68,8 +93,13 @@ def pages(monkeypatch):
     return {"book/one": FIRST, "book/two": SECOND}
 
 
-def make(pages, numbers=None):
-    return pdf.document(PARTS, pdf.articles(pages, SITE), SITE, "Version 1", "", numbers or {})
+@pytest.fixture
+def whole(pages):
+    return pages | {"book/glossary": GLOSSARY, "book/api": API, "genindex": INDEX}
+
+
+def make(pages, numbers=None, parts=PARTS):
+    return pdf.document(parts, pdf.articles(pages, SITE), SITE, "Version 1", "", numbers or {})
 
 
 def faults(text, parts, site=SITE):
@@ -95,8 +125,8 @@ def faults(text, parts, site=SITE):
     return found
 
 
-def test_the_document_has_no_fault(pages):
-    assert faults(make(pages), PARTS) == []
+def test_the_document_has_no_fault(whole):
+    assert faults(make(whole, parts=WITH_INDEX), WITH_INDEX) == []
 
 
 @pytest.mark.parametrize(
@@ -125,7 +155,7 @@ def test_swapped_pages_are_found(pages):
 def test_the_content_is_there_and_the_machinery_is_not(pages):
     text = BeautifulSoup(make(pages), "html.parser").get_text()
     for part in (
-        *("Solved.", "Too.", "equal", "✓ 2 checks", "the index", "A picture to move", "ε"),
+        *("Solved.", "Too.", "equal", "✓ 2 checks", "the index", "on this page of the online", "ε"),
         *("Which?", "One", "Two", "Because."),
     ):
         assert part in text
@@ -138,7 +168,7 @@ def test_the_content_is_there_and_the_machinery_is_not(pages):
             "Tempting.",
             "The answer",
             "Show",
-            "In Jupyter",
+            "find_spec",
             "in Colab",
             "as one PDF",
             "[source]",
@@ -151,13 +181,67 @@ def test_the_content_is_there_and_the_machinery_is_not(pages):
 
 def test_a_formula_says_its_latex(pages):
     formula = BeautifulSoup(make(pages), "html.parser").select_one("article .katex")
-    assert (formula["role"], formula["aria-label"]) == ("img", r"\epsilon")
+    assert (formula["role"], formula["aria-label"]) == ("img", r"\epsilon.")
+
+
+def test_a_line_does_not_begin_with_the_comma_after_a_formula(pages):
+    kept = BeautifulSoup(make(pages), "html.parser").select_one("article .katex .kept")
+    assert [part.get_text() for part in kept.find_all(recursive=False)] == ["ε", "."]
+    assert kept.find_parent("span", class_="math").next_sibling is None
 
 
 def test_the_contents_have_the_numbers_that_are_known(pages):
     soup = BeautifulSoup(make(pages, {"one": 5, "two.deep": 17}), "html.parser")
     lines = [line.get_text(" ", strip=True) for line in soup.select(".contents p")]
-    assert lines == ["1. One 5", "Here 100", "The rest", "2. “Two” 100", "Deep 17"]
+    expected = ["1. One 5", "Here 100", "Solutions 100", "The rest", "2. “Two” 100", "Deep 17"]
+    assert lines == expected
+
+
+def test_what_the_contents_lead_to_is_the_heading(pages):
+    soup = BeautifulSoup(make(pages), "html.parser")
+    ends = [soup.find(id=link["href"][1:]) for link in soup.select(".contents a")]
+    assert [end.name for end in ends] == ["article", "h2", "h2", "article", "h2"]
+
+
+def test_solutions_stand_at_the_end_and_name_the_page_of_their_exercise(pages):
+    numbers = {"one.ex-a": 7, "one.solution-ex-a": 9, "one.ex-b": 8}
+    article = BeautifulSoup(make(pages, numbers), "html.parser").article
+    lines = [line.get_text() for line in article.select(".solved")]
+    assert lines == ["Solution: page 9", "Solution: page 100"]
+    section = article.select_one("section:has(> h2)").find_next_sibling("section")
+    titles = [title.get_text() for title in section.select(".admonition-title")]
+    assert titles == ["Solution to Exercise 1.1, page 7", "Solution to Exercise 1.2, page 8"]
+    assert section.find_next_sibling() is None
+    ends = [link["href"] for link in article.select("a.page")]
+    assert ends == ["#one.solution-ex-a", "#one.solution-ex-b", "#one.ex-a", "#one.ex-b"]
+
+
+def test_a_proof_has_its_name_and_its_end(pages):
+    proofs = BeautifulSoup(make(pages), "html.parser").select("article .argument")
+    texts = [" ".join(proof.get_text(" ", strip=True).split()) for proof in proofs]
+    assert texts == ["Proof. Obvious.", "Proof. Clear: 1 = 1"]
+    assert [proof.find_all()[-1]["class"] for proof in proofs] == [["end"], ["end"]]
+
+
+def test_what_announces_a_thing_does_not_part_from_it(pages):
+    soup = BeautifulSoup(make(pages), "html.parser")
+    assert [node.get_text() for node in soup.select(".lead")] == [
+        "Proof. Clear:",
+        "A ball, that is:",
+    ]
+
+
+def test_the_index_names_each_page_once_and_in_order(whole):
+    numbers = {"glossary.term-ball": 9, "one.use-0": 4, "two.use-0": 4, "api.a.b": 11}
+    soup = BeautifulSoup(make(whole, numbers, WITH_INDEX), "html.parser")
+    lines = [" ".join(line.get_text().split()) for line in soup.select(".index p")]
+    assert lines == ["b() (in module a) 11", "b() (c method) 100", "ball 4, 9"]
+    ball = soup.select(".index p")[-1]
+    assert [link["href"] for link in ball.select("a")] == ["#one.use-0", "#glossary.term-ball"]
+    assert ball.select_one(".explained").get_text() == "9"
+    numbers["two.use-0"] = 6
+    soup = BeautifulSoup(make(whole, numbers, WITH_INDEX), "html.parser")
+    assert soup.select(".index p")[-1].get_text().split() == ["ball", "4,", "6,", "9"]
 
 
 def test_pages_bear_the_title_of_their_chapter(pages):

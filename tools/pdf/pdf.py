@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import posixpath
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 import matplotlib
 import numpy as np
 import pikepdf
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, NavigableString
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import (
@@ -39,6 +40,8 @@ from pypdf.generic import (
 from tools.address import address
 from tools.book import ROOT, read_config
 from tools.book import read as read_book
+from tools.pdf import chapter, index, page_links
+from tools.pdf.page_links import UNKNOWN
 from tools.setup import npm_package
 from tools.setup.browser import browser
 
@@ -74,6 +77,9 @@ LEFT_OUT = (
     ".predict .replies, .predict div.verdict, .ledger fieldset"
 )
 
+# The first cell of a chapter not yet told anew, which readies the notebook for the others.
+SETUP = 'find_spec("adamtut")'
+
 # Black in any case; a span for each makes the file heavy.
 PLAIN = ".highlight .n, .highlight .nn, .highlight .o, .highlight .p, .highlight .w, .pre"
 
@@ -83,7 +89,9 @@ SHORT = 16
 
 def parts() -> list[tuple[str, list[str]]]:
     """The captions of the table of contents, each with its pages; the introduction has none."""
-    return [(part.caption, [page.docname for page in part.pages]) for part in read_book().parts]
+    found = [(part.caption, [page.docname for page in part.pages]) for part in read_book().parts]
+    found[-1][1].append(index.PAGE)
+    return found
 
 
 def anchor(page: str, name: str = "") -> str:
@@ -103,6 +111,9 @@ def article(page: str, text: str, book: list[str], site: str):
         keep_line(node)
     for node in content.select(LEFT_OUT):
         node.decompose()
+    for node in content.select(".cell"):
+        if SETUP in node.get_text():
+            node.decompose()
     for node in content.find_all(string=lambda text: text == "[source]"):
         node.find_parent("a").decompose()
     for node in content.select(f"details, {PLAIN}"):
@@ -110,15 +121,17 @@ def article(page: str, text: str, book: list[str], site: str):
     for node in content.select(".highlight"):
         if node.get_text().count("\n") <= SHORT:
             node["class"].append("short")
-    for node in content.find_all("iframe"):
-        replace_frame(node, page)
     for node in content.select(".katex"):
         say_formula(node)
+        keep_punctuation(node)
+    chapter.arrange(content, page)
     set_ids(content, page)
     for node in content.find_all("a", href=True):
         set_link(node, page, book)
     for node in content.find_all(src=True):
         node["src"] = f"{site}/{on_site(node['src'], page)}"
+    if page == index.PAGE:
+        index.rewrite(content)
     return content
 
 
@@ -129,19 +142,6 @@ def keep_line(check) -> None:
     check.replace_with(line)
 
 
-def replace_frame(frame, page: str) -> None:
-    """A sentence for an interactive frame; what follows it in parentheses is about the frame."""
-    after = frame.find_next_sibling()
-    if after and after.get_text().startswith("(In Jupyter"):
-        after.decompose()
-    where = "the page of this chapter"
-    if here := address():
-        url = html.escape(here.site(f"{page}.html"))
-        where = f'{where}, <a href="{url}">{url}</a>'
-    sentence = f'<p class="frame">{html.escape(frame["title"])}. It is on {where}.</p>'
-    frame.replace_with(BeautifulSoup(sentence, "html.parser"))
-
-
 def say_formula(formula) -> None:
     """The formula's LaTeX for who listens; its invisible MathML would double the copied text."""
     mathml = formula.find(class_="katex-mathml")
@@ -149,8 +149,28 @@ def say_formula(formula) -> None:
     mathml.decompose()
 
 
+def keep_punctuation(formula) -> None:
+    """A comma that follows a formula goes with its last part; a line would begin with it."""
+    after = formula.parent.next_sibling
+    parts = formula.select(".katex-html > .base")
+    if not (parts and isinstance(after, NavigableString)):
+        return
+    marks = re.match(r"[,.;:!?)\]’”]*", after)[0]
+    if marks:
+        kept = parts[-1].wrap(BeautifulSoup('<span class="kept"></span>', "html.parser").span)
+        kept.append(BeautifulSoup(f'<span class="after">{marks}</span>', "html.parser").span)
+        formula["aria-label"] += marks
+        after.replace_with(after[len(marks) :])
+
+
 def set_ids(content, page: str) -> None:
-    """Ids that are unique in the book; where a page has one twice, its links lead to the first."""
+    """Ids that are unique in the book; where a page has one twice, its links lead to the first.
+
+    A section's id goes to its heading. The section may begin at the foot of a page and its heading,
+    which does not part from the text below it, stand on the next one.
+    """
+    for section in content.select("section[id]:has(> h1, > h2, > h3)"):
+        section.find(HEADINGS, recursive=False)["id"] = section.attrs.pop("id")
     seen = set()
     for node in content.find_all(id=True):
         name = node.attrs.pop("id")
@@ -195,12 +215,12 @@ def contents(parts: list, articles: dict, numbers: dict[str, int]) -> str:
             content = articles[page]
             lines.append(entry("chapter", content.h1, anchor(page), numbers))
             for heading in content.find_all("h2"):
-                lines.append(entry("section", heading, heading.parent["id"], numbers))
+                lines.append(entry("section", heading, heading["id"], numbers))
     return "\n".join(lines)
 
 
 def entry(kind: str, heading, to: str, numbers: dict[str, int]) -> str:
-    number = numbers.get(to, 100)  # of a usual width, until it is known
+    number = numbers.get(to, UNKNOWN)
     title = heading.decode_contents()
     return (
         f'<p class="{kind}"><a href="#{html.escape(to)}"><span>{title}</span>'
@@ -221,8 +241,8 @@ def title_page(site: str, version: str) -> str:
 <p class="version">{html.escape(version)}</p>
 <div class="edition">
 <p>The chapters are notebooks; their code runs, and what it prints is tested. This is their printed
-form. The code that only draws a figure is left out, the solutions stand after their exercises, and
-the pictures that you can move are on the book's pages{online}.</p>
+form. The code that only draws a figure and the code of the checks are left out, the solutions stand
+at the end of their chapter, and the pictures that you can move are in the online book{online}.</p>
 {config["html"]["extra_footer"].strip()}
 </div>
 </section>"""
@@ -230,7 +250,10 @@ the pictures that you can move are on the book's pages{online}.</p>
 
 def articles(pages: dict[str, str], site: str) -> dict:
     """The content of each page of the book, from the text of the built pages, in order."""
-    return {page: article(page, text, list(pages), site) for page, text in pages.items()}
+    found = {page: article(page, text, list(pages), site) for page, text in pages.items()}
+    if index.PAGE in found:
+        index.add_uses(found)
+    return found
 
 
 def document(
@@ -240,6 +263,10 @@ def document(
 
     `numbers` says on which page of the print an anchor is, as far as that is known.
     """
+    for content in articles.values():
+        page_links.fill(content, numbers)
+    if index.PAGE in articles:
+        index.fill(articles[index.PAGE], numbers)
     return f"""<!DOCTYPE html>
 <html lang="en" data-theme="light">
 <head>
@@ -441,7 +468,8 @@ def print_book(site: Path, out: Path) -> Path:
             page.goto(file.as_uri())
             page.evaluate("document.fonts.ready")
             pdf = page.pdf(prefer_css_page_size=True, outline=True, tagged=True)
-            found = page_numbers(pdf)
+            # The index names a page once: some ends of links are known from the print before.
+            found = numbers | page_numbers(pdf)
             if found == numbers:
                 break
             numbers = found
