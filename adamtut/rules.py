@@ -213,8 +213,9 @@ def nadam(g, t, m=0.0, v=0.0, product=1.0, *, betas=(0.9, 0.999), eps=1e-8, mome
     """NAdam: Adam with Nesterov's look ahead, and a beta1 that warms up.
 
     Arithmetic and defaults are PyTorch's: mu warms up from beta1 / 2 to beta1 at the speed
-    `momentum_decay` (0 keeps it at beta1 / 2), and `m` averages with beta1, where the paper
-    averages with mu. `product` is the product of all mu so far, one number.
+    `momentum_decay`, also called ψ (0 keeps it at beta1 / 2), and `m` averages with beta1, where
+    the paper averages with mu. `product`, also called P, is the product of all mu so far, one
+    number.
 
     >>> d, m, v, product = nadam(3.0, t=1, eps=0.0)
     >>> product < 0.9

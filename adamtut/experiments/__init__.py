@@ -1,5 +1,7 @@
 """Slow, timed or real-data experiments, one module per figure, and their stored results.
 
+A run is started by its name::
+
     python -m adamtut.experiments.airfoil --help
 
 writes `results/airfoil.json`: what was measured, with data set, device, versions, seeds and
