@@ -12,7 +12,7 @@ TOKENS = re.compile(
     | (?P<name>(?:\\hat\s+\w | \\mathrm\{\w+\} | v\^\{\\max\}
         | \\(?:beta|epsilon|mu|psi|rho) | [A-Za-z])
         '? (?:_(?:\{[^}]*\}|\\infty|\w))?)
-    | (?P<command>\\(?:frac|sqrt|operatorname\{sign\}|max|cdot|infty|,|\\)
+    | (?P<command>\\(?:d?frac|sqrt|operatorname\{sign\}|max|cdot|infty|,|\\)
         | \\begin\{cases\} | \\end\{cases\} | \\text\{[^}]*\} | [-+^{}(),|&>])
     )""",
     re.VERBOSE,
@@ -136,7 +136,7 @@ class Reader:
             return self.values["f"](*self.arguments())
         if kind == "name":
             return self.values[token]
-        if token == r"\frac":
+        if token in (r"\frac", r"\dfrac"):
             above = self.braced()
             return above / self.braced()
         if token == r"\sqrt":

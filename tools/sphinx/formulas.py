@@ -135,7 +135,9 @@ class Printer:
     def cases(self, test, x, y):
         condition = rf"\text{{{test.id}}}" if self.is_setting(test) else self.text(test)
         lines = [rf"{self.text(x)} & \text{{if }} {condition}", rf"{self.text(y)} & \text{{else}}"]
-        return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
+        # A fraction here is small, unless one asks.
+        text = r" \\ ".join(lines).replace(r"\frac", r"\dfrac")
+        return rf"\begin{{cases}} {text} \end{{cases}}"
 
     def is_setting(self, node):
         return isinstance(node, ast.Name) and node.id in self.settings and node.id not in LETTERS

@@ -21,12 +21,25 @@ MARKUP = [
 FOLDED_PROOF = re.compile(r'<div class="proof dropdown admonition" id="[^"]*">\s*<p>Proof\.\s*')
 
 
+# Every exercise, solution and proof has the same id, to which nothing leads.
+SHARED_ID = re.compile(
+    r'(<section[^>]*) id="(?:exercise|solution|proof)-content"'
+    r'|(<div class="proof admonition") id="proof"'
+)
+# An algorithm or theorem has its id twice, on itself and on its title.
+TITLE_ID = re.compile(
+    r'(<div class="proof [^>]*id="([^"]+)">\s*<p class="admonition-title") id="\2"'
+)
+
+
 def mend(page: str, body: str) -> str:
     """The article's HTML with better markup."""
     for wrong, right in MARKUP:
         body = body.replace(wrong, right)
     title = '<p class="admonition-title">Proof</p>'
     body = FOLDED_PROOF.sub(f'<div class="proof dropdown admonition">\n{title}\n<p>', body)
+    body = SHARED_ID.sub(lambda found: found[1] or found[2], body)
+    body = TITLE_ID.sub(r"\1", body)
     return flatten_list(body) if page == "_modules/index" else body
 
 
