@@ -194,7 +194,8 @@ def amsgrad(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8, corr
     neither corrections nor `eps`: its AMSGrad is ``corrected=False, eps=0``, and its rates never
     grow. With the correction they may, while 1 - beta2^t grows.
 
-    >>> d, m, v, v_max = amsgrad(1.0, t=2, v=4.0, v_max=4.0, betas=(0.5, 0.75), corrected=False)
+    >>> paper = {"betas": (0.5, 0.75), "corrected": False}
+    >>> d, m, v, v_max = amsgrad(1.0, t=2, v=4.0, v_max=4.0, **paper)
     >>> m, v, v_max
     (0.5, 3.25, 4.0)
 

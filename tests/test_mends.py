@@ -96,4 +96,5 @@ def test_a_folded_proof_has_a_title_to_fold_it_by(tmp_path):
         assert paragraphs[0].get_text() == text and "dropdown" in proof["class"]
         assert not proof.has_attr("id"), "ids would be equal"
     assert len(first.find_all("p")) == 3
-    assert open_one.get_text().strip() == "Proof. An open one."
+    assert open_one.get_text().strip() == "Proof. An open one." and open_one.em
+    assert all("argument" in proof["class"] for proof in (first, second, open_one))
