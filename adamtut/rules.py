@@ -194,7 +194,8 @@ def amsgrad(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8, corr
     neither corrections nor `eps`: its AMSGrad is ``corrected=False, eps=0``, and its rates never
     grow. With the correction they may, while 1 - beta2^t grows.
 
-    >>> d, m, v, v_max = amsgrad(1.0, t=2, v=4.0, v_max=4.0, betas=(0.5, 0.75), corrected=False)
+    >>> paper = {"betas": (0.5, 0.75), "corrected": False}
+    >>> d, m, v, v_max = amsgrad(1.0, t=2, v=4.0, v_max=4.0, **paper)
     >>> m, v, v_max
     (0.5, 3.25, 4.0)
 
@@ -213,8 +214,9 @@ def nadam(g, t, m=0.0, v=0.0, product=1.0, *, betas=(0.9, 0.999), eps=1e-8, mome
     """NAdam: Adam with Nesterov's look ahead, and a beta1 that warms up.
 
     Arithmetic and defaults are PyTorch's: mu warms up from beta1 / 2 to beta1 at the speed
-    `momentum_decay` (0 keeps it at beta1 / 2), and `m` averages with beta1, where the paper
-    averages with mu. `product` is the product of all mu so far, one number.
+    `momentum_decay`, also called ψ (0 keeps it at beta1 / 2), and `m` averages with beta1, where
+    the paper averages with mu. `product`, also called P, is the product of all mu so far, one
+    number.
 
     >>> d, m, v, product = nadam(3.0, t=1, eps=0.0)
     >>> product < 0.9

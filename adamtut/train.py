@@ -1,8 +1,10 @@
 """Training a PyTorch network: the device, batches from a seed, and the loop.
 
-model = model.to(train.device())
-stream = train.batches(inputs, labels, size=16, steps=600)
-losses = train.fit(model, cross_entropy, optim.Adam(model.parameters()), stream)
+The three together::
+
+    model = model.to(train.device())
+    stream = train.batches(inputs, labels, size=16, steps=600)
+    losses = train.fit(model, cross_entropy, optim.Adam(model.parameters()), stream)
 """
 
 import os

@@ -75,12 +75,16 @@ def copy_of(name, source):
     return f"{book.read_page(ROOT, name).copy}.ipynb" if is_chapter else Path(source).name
 
 
+WAYS_BACK = {"index.html", "search.html", "book/glossary.html", "genindex.html"}
+WAYS_BACK |= {f"{chapter.docname}.html" for chapter in book.read().chapters}
+
+
 def ours(name, here):
     """The addresses of ours that a page must lead to, and the only ones that it may."""
     if here is None:
         return set()
     if name == "404.html":
-        return {here.site("index.html"), here.site("search.html")}
+        return set(map(here.site, WAYS_BACK))
     source = documents().get(name.removesuffix(".html"))
     found = {here.repository}
     if source:
@@ -275,7 +279,7 @@ def test_the_missing_page_needs_no_file_but_itself(sites):
     for root in sites.values():
         assert check_pages.read(root / "404.html").loads == []
     page = Page((sites[None] / "404.html").read_text(encoding="utf-8"))
-    assert set(page.links) == {"index.html", "search.html"}
+    assert set(page.links) == WAYS_BACK
 
 
 @pytest.mark.slow

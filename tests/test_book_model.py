@@ -87,6 +87,14 @@ def test_copies_sort_in_reading_order():
     assert "05b_adam_in_practice" in copies and copies == sorted(copies)
 
 
+def test_pages_under_a_page_come_after_it(root):
+    below = "        sections:\n          - file: book/verbs\n"
+    toc("- file: book/words\n", f"- file: book/words\n{below}")(root)
+    (root / "book" / "verbs.md").write_text("# Verbs\n", encoding="utf-8")
+    assert [page.title for page in book.read(root).parts[-1].pages] == ["Words", "Verbs"]
+    assert book.docnames(root)[-2:] == ["book/words", "book/verbs"]
+
+
 def test_what_is_listed_is_known_without_the_files(root):
     expected = [page.docname for page in book.read(root).pages]
     for file in (root / "book").iterdir():
@@ -205,6 +213,10 @@ FAULTS = {
     "a title in the contents": (
         toc("- file: book/words", "- file: book/words\n        title: Words"),
         "_toc.yml: a chapter must have the keys file, got",
+    ),
+    "a title of a section": (
+        toc("- file: book/words", "- file: book/words\n        sections: [{title: Verbs}]"),
+        "_toc.yml: a section must have the keys file, got {'title': 'Verbs'}",
     ),
     "chapters without parts": (toc("parts:", "entries:"), "_toc.yml: the top must have the keys"),
 }

@@ -461,16 +461,47 @@ def wide_formulas(page):
     return [f"has a formula wider than its column: {text[:60]}" for text in wide]
 
 
-def formula_faults(page, name):
-    if f"{Path(name).stem}.ipynb" in OLD_MOULD or not is_chapter(name):
-        return []
+def told_anew():
+    """The chapters without those that are not yet."""
+    names = [name for name in pages() if is_chapter(name)]
+    return [name for name in names if f"{Path(name).stem}.ipynb" not in OLD_MOULD]
+
+
+def formula_faults(page, _):
     unfold(page)
     return wide_formulas(page)
 
 
-def test_the_formulas_of_a_chapter_fit_a_phone(chromium):
-    """But for the chapters that are not yet told anew."""
-    assert for_every_page(chromium, formula_faults, viewport=PHONE) == []
+def test_the_formulas_of_chapters_and_rules_fit_a_phone(chromium):
+    names = [*told_anew(), "book/api/rules.html"]
+    assert for_every_page(chromium, formula_faults, names=names, viewport=PHONE) == []
+
+
+# With everything unfolded: code that scrolls, a proof without its mark, a pill of code in pieces.
+TYPESETTING = """() => {
+    for (const e of document.querySelectorAll("details")) e.open = true;
+    const hidden = "toggle-hidden";
+    for (const e of document.querySelectorAll("." + hidden)) e.classList.remove(hidden);
+    const found = [];
+    for (const e of document.querySelectorAll("article pre"))
+        if (e.scrollWidth > e.clientWidth + 1) found.push("has code that scrolls: " + e.innerText);
+    for (const e of document.querySelectorAll("article .argument"))
+        if (!getComputedStyle(e.lastElementChild, "::after").content.includes("∎"))
+            found.push("has a proof without an end: " + e.innerText);
+    for (const e of document.querySelectorAll("article table:not(.statements) code"))
+        if (e.getClientRects().length > 1) found.push("has code in pieces: " + e.innerText);
+    return found.map(text => text.slice(0, 120));
+}"""
+
+
+def typesetting_faults(page, _):
+    return page.evaluate(TYPESETTING)
+
+
+def test_code_fits_a_desk_and_a_proof_ends(chromium):
+    names = ["book/notation.html", "book/api/rules.html", "book/api/optim.html"]
+    names += told_anew()
+    assert for_every_page(chromium, typesetting_faults, names=names) == []
 
 
 TEXT = ".bd-article, .bd-search-container"
@@ -531,6 +562,7 @@ LOOKS = {
     "dark": (dark_faults, {"color_scheme": "dark"}),
     "phone": (width_faults, {"viewport": PHONE}),
     "shape": (shape_faults, {}),
+    "typesetting": (typesetting_faults, {}),
     "focus": (lambda page, _: focus_faults(page, 2), {}),
 }
 
@@ -648,6 +680,19 @@ def test_a_good_page_passes(chromium, tmp_path, look):
         ("dark", "color: #ddd", "color: #222", "is rgb"),
         ("phone", "</p>", '<div style="width: 500px">wide</div>', "is 500 wide"),
         ("phone", "</p>", "<p style='width: 500px'>wide</p>", "has something too wide: <p"),
+        (
+            "typesetting",
+            "</p>",
+            f"<details><pre style='overflow: auto'>{'x' * 99}</pre></details>",
+            "has code that scrolls: xxx",
+        ),
+        ("typesetting", "</p>", "<div class='argument'><p>So.</p></div>", "has a proof without an"),
+        (
+            "typesetting",
+            "</p>",
+            "<table style='width: 9px'><td><code>beta = 9</code></table>",
+            "has code in pieces: beta",
+        ),
         ("shape", "height: 60px", "height: 600px", "has a header of 600"),
         ("shape", "width: 700px", "width: 70px", "has a column of 70"),
         ("shape", "margin-left: 300px", "margin-left: 0", "has its text at 0"),

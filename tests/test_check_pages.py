@@ -91,6 +91,7 @@ PLANTED = [
     ("It costs", r"Take $\alpha$", r"mathematics that was not rendered: $\alpha$"),
     ("It costs", "```{prf:algorithm} Adam", "a directive that was not rendered: ```"),
     ("It costs", "See {cite:p}", "a directive that was not rendered: {cite:p}"),
+    ("<p>It costs", '<p id="top">It costs', "two elements with the id top"),
     (' alt="A dot"', "", "a picture without alt text"),
     ('alt="A dot"', 'alt="_static/a%20dot.png"', "a picture whose alt text is its file name"),
     ('alt="A dot"', 'alt="a%20dot.png"', "a picture whose alt text is its file name"),

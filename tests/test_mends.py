@@ -42,6 +42,50 @@ An open one.
 """
 
 
+NUMBERED = """# B
+
+:::{prf:theorem} One
+:label: thm-one
+
+A.
+:::
+
+:::{prf:proof}
+B.
+:::
+
+:::{prf:proof}
+C.
+:::
+
+```{exercise} Two
+:label: ex-two
+
+D.
+```
+
+```{solution} ex-two
+E.
+```
+
+```{exercise} Three
+:label: ex-three
+
+F, after {prf:ref}`thm-one` and {numref}`ex-two`.
+```
+"""
+
+
+def test_no_id_is_on_a_page_twice_and_those_with_links_stay(tmp_path):
+    extensions = "sphinx_proof", "sphinx_exercise", "tools.sphinx.mends"
+    pages, warnings = SmallBook(tmp_path, *extensions, numfig=True).build(b=NUMBERED)
+    assert warnings == []
+    ids = [node["id"] for node in pages["b"].find_all(id=True)]
+    assert len(ids) == len(set(ids)) and {"thm-one", "ex-two", "ex-three"} <= set(ids)
+    links = {a["href"] for a in pages["b"].select("section a.reference")}
+    assert {"#thm-one", "#ex-two"} <= links <= {f"#{name}" for name in ids}
+
+
 def test_a_folded_proof_has_a_title_to_fold_it_by(tmp_path):
     pages, warnings = SmallBook(tmp_path, "sphinx_proof", "tools.sphinx.mends").build(a=PROOFS)
     assert warnings == []
@@ -52,4 +96,5 @@ def test_a_folded_proof_has_a_title_to_fold_it_by(tmp_path):
         assert paragraphs[0].get_text() == text and "dropdown" in proof["class"]
         assert not proof.has_attr("id"), "ids would be equal"
     assert len(first.find_all("p")) == 3
-    assert open_one.get_text().strip() == "Proof. An open one."
+    assert open_one.get_text().strip() == "Proof. An open one." and open_one.em
+    assert all("argument" in proof["class"] for proof in (first, second, open_one))

@@ -10,6 +10,7 @@ tests know of the book, they know from here.
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -126,7 +127,7 @@ def read(root: Path = ROOT) -> Book:
     toc = read_toc(root)
     front = Part("", (read_page(root, toc["root"]),))
     parts = [
-        Part(part["caption"], tuple(read_page(root, entry["file"]) for entry in part["chapters"]))
+        Part(part["caption"], tuple(read_page(root, name) for name in files(part)))
         for part in toc["parts"]
     ]
     book = Book(read_config(root)["title"], (front, *parts), tuple(toc["meta"]["to_come"]))
@@ -147,18 +148,27 @@ def read_toc(root: Path = ROOT) -> dict:
     for part in toc["parts"]:
         expect_keys("a part", part, {"caption", "chapters"})
         for entry in part["chapters"]:
-            expect_keys("a chapter", entry, {"file"})
+            expect_keys("a chapter", entry, {"file"}, {"sections"})
+            for section in entry.get("sections", []):
+                expect_keys("a section", section, {"file"})
     return toc
 
 
 def docnames(root: Path = ROOT) -> list[str]:
     """The pages that _toc.yml lists, whether their files are there or not."""
     toc = read_toc(root)
-    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
+    return [toc["root"], *(name for part in toc["parts"] for name in files(part))]
 
 
-def expect_keys(what: str, found: dict, keys: set[str]) -> None:
-    if set(found) != keys:
+def files(part: dict) -> list[str]:
+    """The pages of a part of the table of contents, each before those that stand under it."""
+    entries = [found for entry in part["chapters"] for found in (entry, *entry.get("sections", []))]
+    return [entry["file"] for entry in entries]
+
+
+def expect_keys(what: str, found: dict, keys: set[str], more: Collection[str] = ()) -> None:
+    """All of the keys, and none but these and `more`."""
+    if not keys <= set(found) <= keys | set(more):
         raise ValueError(
             f"_toc.yml: {what} must have the keys {', '.join(sorted(keys))}, got {found}"
         )

@@ -1,5 +1,7 @@
 """Slow, timed or real-data experiments, one module per figure, and their stored results.
 
+A run is started by its name::
+
     python -m adamtut.experiments.airfoil --help
 
 writes `results/airfoil.json`: what was measured, with data set, device, versions, seeds and
@@ -48,8 +50,8 @@ def provenance(result: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> provenance({"data": "airfoil", "seeds": [0, 1], "device": "cpu", "date": "2026-01-31",
-    ...             "versions": {"numpy": "2.4.6"}})
+    >>> provenance({"data": "airfoil", "seeds": [0, 1], "device": "cpu",
+    ...             "date": "2026-01-31", "versions": {"numpy": "2.4.6"}})
     'airfoil; 2 seeds; cpu; numpy 2.4.6; 2026-01-31'
     """
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())

@@ -56,7 +56,8 @@ class Page(HTMLParser):
         super().__init__()
         self.loads = []  # (what loads it, address)
         self.links = []  # addresses
-        self.ids = set()
+        self.own_ids = set()
+        self.names = set()
         self.faults = []
         self.title = ""
         self.goes_on = False  # a page that does nothing but lead to another one
@@ -68,9 +69,11 @@ class Page(HTMLParser):
         found = {name: value or "" for name, value in attributes}
         if tag not in VOID:
             self._open.append(tag)
-        self.ids |= {found["id"]} if "id" in found else set()
+        if "id" in found and found["id"] in self.own_ids:
+            self.faults.append(f"two elements with the id {found['id']}")
+        self.own_ids |= {found["id"]} if "id" in found else set()
         if tag == "a":
-            self.ids |= {found["name"]} if "name" in found else set()
+            self.names |= {found["name"]} if "name" in found else set()
         if tag in ("a", "area") and "href" in found:
             self.links.append(found["href"])
         if tag == "link" and LOADING_RELS & set(found.get("rel", "").lower().split()):
@@ -88,6 +91,11 @@ class Page(HTMLParser):
         if tag == "meta" and found.get("http-equiv", "").lower() == "refresh":
             self.goes_on = True
             self.links.append(found.get("content", "").partition("url=")[2])
+
+    @property
+    def ids(self):
+        """What an anchor may name."""
+        return self.own_ids | self.names
 
     def handle_endtag(self, tag):
         while tag in self._open:

@@ -17,16 +17,32 @@ MARKUP = [
 
 
 # A proof with the class dropdown has no title. The script that folds looks for one, fails, and
-# leaves all that follows unfolded, solutions too; and every proof has the same id.
-FOLDED_PROOF = re.compile(r'<div class="proof dropdown admonition" id="[^"]*">\s*<p>Proof\.\s*')
+# leaves all that follows unfolded, solutions too. A class of its own tells a proof from a theorem.
+PROOF = re.compile(r'<div class="proof (dropdown )?admonition" id="[^"]*">\s*<p>Proof\.\s*')
+
+
+def named(proof) -> str:
+    if proof[1]:
+        title = '<p class="admonition-title">Proof</p>'
+        return f'<div class="proof argument dropdown admonition">\n{title}\n<p>'
+    return '<div class="proof argument admonition">\n<p><em>Proof.</em> '
+
+
+# Every exercise, solution and theorem has a part with the same id, to which nothing leads.
+SHARED_ID = re.compile(r' id="(?:exercise|solution|proof)-content"(?=>)')
+# An algorithm or theorem has its id twice, on itself and on its title.
+TITLE_ID = re.compile(
+    r'(<div class="proof [^>]*id="([^"]+)">\s*<p class="admonition-title") id="\2"'
+)
 
 
 def mend(page: str, body: str) -> str:
     """The article's HTML with better markup."""
     for wrong, right in MARKUP:
         body = body.replace(wrong, right)
-    title = '<p class="admonition-title">Proof</p>'
-    body = FOLDED_PROOF.sub(f'<div class="proof dropdown admonition">\n{title}\n<p>', body)
+    body = PROOF.sub(named, body)
+    body = SHARED_ID.sub("", body)
+    body = TITLE_ID.sub(r"\1", body)
     return flatten_list(body) if page == "_modules/index" else body
 
 
@@ -72,7 +88,7 @@ def drop_what_no_page_loads(app, exception):
 def drop_old_pages(app, exception):
     """Pages that an earlier version of the book had; Sphinx leaves them where they are."""
     out, made = Path(app.outdir), app.env.found_docs | {"404", "genindex", "index", "search"}
-    for path in [*out.glob("*.html"), *out.glob("book/*.html")]:
+    for path in [*out.glob("*.html"), *out.glob("book/**/*.html")]:
         if path.relative_to(out).with_suffix("").as_posix() not in made:
             path.unlink()
 

@@ -19,6 +19,7 @@ from sphinx.environment import CONFIG_OK
 
 from tools.address import address
 from tools.book import ROOT, read_page
+from tools.book import read as read_book
 from tools.sphinx import previews
 
 LOGO = "book/_static/logo.svg"
@@ -183,10 +184,14 @@ def not_found(here) -> str:
     """One file that needs no other, since it is served at addresses of any depth."""
     template = Template(Path(__file__).with_name("404.html").read_text(encoding="utf-8"))
     path = here.site if here else str
+    chapters = [(f"{c.docname}.html", html.escape(c.heading)) for c in read_book().chapters]
     return template.substitute(
         logo=(ROOT / LOGO).read_text(encoding="utf-8").strip(),
         introduction=path("index.html"),
         search=path("search.html"),
+        glossary=path("book/glossary.html"),
+        index=path("genindex.html"),
+        chapters="\n".join(f'<li><a href="{path(to)}">{name}</a></li>' for to, name in chapters),
     )
 
 
