@@ -264,7 +264,7 @@ def test_a_page_without_an_article_is_refused(pages):
 
 
 def test_missing_pages_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"lacks book/intro, .*make book"):
+    with pytest.raises(FileNotFoundError, match=r"lacks index, .*make book"):
         pdf.print_book(tmp_path, tmp_path)
 
 
@@ -660,5 +660,5 @@ def test_a_page_is_read_again_only_after_a_change(project):
 
 
 def test_the_introduction_lists_the_downloads():
-    text = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
+    text = (ROOT / "index.md").read_text(encoding="utf-8")
     assert text.count("```{downloads}\n```\n") == 1
