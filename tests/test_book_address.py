@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
+from PIL import Image
 
 from tools import book
 from tools.address import SETTING, Address
@@ -83,6 +84,8 @@ def ours(name, here):
     """The addresses of ours that a page must lead to, and the only ones that it may."""
     if here is None:
         return set()
+    if name == "index.html":
+        return {here.repository, here.edit("index.md"), here.colab("05a_adam.ipynb")}
     if name == "404.html":
         return set(map(here.site, WAYS_BACK))
     source = documents().get(name.removesuffix(".html"))
@@ -135,16 +138,17 @@ def head_faults(name, page, here):
 
 
 def picture_faults(name, page, root, here):
-    """The picture is a file of the site, and the first of the page's own figures if it has any."""
+    """The picture is the page's own, a file of the site, and as large as networks ask for."""
     (address,) = page.meta["og:image"]
     if not address.startswith(here.site()):
         return [f"has a picture at {address}"]
     file = address.removeprefix(here.site())
-    figures = [image.removeprefix("../") for image in page.images if "_images/" in image]
-    expected = figures[0] if figures else "_static/readme.png"
+    stems = {found.docname: found.name for found in book.read().pages}
+    expected = f"_static/previews/{stems.get(name.removesuffix('.html'), 'index')}.png"
     if file != expected or not (root / file).is_file():
         return [f"has the picture {file}, expected {expected}"]
-    return []
+    with Image.open(root / file) as picture:
+        return [] if picture.size == (1200, 630) else [f"has a picture of {picture.size}"]
 
 
 def twins(pages):
@@ -300,11 +304,11 @@ GOOD = f"""<title>5a. Adam — Book</title>
 <meta property="og:description" content="How to write Adam from memory, and what its parts do.">
 <meta property="og:site_name" content="Book"><meta name="twitter:card" content="summary">
 <meta property="og:url" content="{HERE.site(NAME)}">
-<meta property="og:image" content="{HERE.site("_images/a.png")}">
+<meta property="og:image" content="{HERE.site("_static/previews/05_adam.png")}">
 <link rel="canonical" href="{HERE.site(NAME)}">
 <a href="{HERE.repository}">r</a> <a href="{HERE.edit("book/05_adam.ipynb")}">e</a>
-<a href="{HERE.colab("05_adam.ipynb")}">c</a> <a href="{HERE.binder("05_adam.ipynb")}">b</a>
-<a href="https://doi.org/1">paper</a> <img src="../_images/a.png"> <img src="../_images/b.png">"""
+<a href="{HERE.colab("05a_adam.ipynb")}">c</a> <a href="{HERE.binder("05a_adam.ipynb")}">b</a>
+<a href="https://doi.org/1">paper</a>"""
 
 
 def all_faults(text, root, here=HERE):
@@ -315,9 +319,10 @@ def all_faults(text, root, here=HERE):
 
 @pytest.fixture
 def pictures(tmp_path):
-    (tmp_path / "_images").mkdir()
-    for name in ("a.png", "b.png"):
-        (tmp_path / "_images" / name).write_bytes(b"")
+    folder = tmp_path / "_static" / "previews"
+    folder.mkdir(parents=True)
+    for name, size in (("05_adam", (1200, 630)), ("06_bias_correction", (1200, 630))):
+        Image.new("P", size).save(folder / f"{name}.png")
     return tmp_path
 
 
@@ -376,9 +381,9 @@ def test_a_good_page_passes(pictures):
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("blob/notebooks/05", "blob/notebooks/book/05", "lacks https://colab"),
-        ("blob/notebooks/05", "blob/main/05", "leads to https://colab"),
-        ("lab/tree/05_adam", "tree/05_adam", "lacks https://mybinder"),
+        ("blob/notebooks/05a", "blob/notebooks/book/05a", "lacks https://colab"),
+        ("blob/notebooks/05a", "blob/main/05a", "leads to https://colab"),
+        ("lab/tree/05a_adam", "tree/05a_adam", "lacks https://mybinder"),
         ("edit/main/book/05", "edit/main/05", "lacks https://github.com/ada/book/edit"),
         ('<a href="https://github.com/ada/book">', "<a>", "lacks https://github.com/ada/book"),
         ("https://doi.org/1", "https://example.org/", "leads to the host example.org"),
@@ -395,14 +400,19 @@ def test_a_good_page_passes(pictures):
         ('og:description" content="How', 'og:description" content="Where', "has two descriptions"),
         ('content="5a. Adam"', 'content=""', "is called"),
         ('content="5a. Adam"', 'content="6. Other"', "is called"),
-        ("book/_images/a.png", "book/_images/b.png", "has the picture _images/b.png"),
-        ("_images/a.png", "_images/gone.png", "has the picture _images/gone.png"),
-        ("https://ada.github.io/book/_images", "../_images", "has a picture at"),
+        ("previews/05_adam", "previews/06_bias_correction", "has the picture _static/previews/06"),
+        ("_static/previews/05_adam", "_images/gone", "has the picture _images/gone.png"),
+        ("https://ada.github.io/book/_static", "../_static", "has a picture at"),
     ],
 )
 def test_a_page_with_a_fault_is_refused(pictures, old, new, fault):
     assert old in GOOD
     assert any(found.startswith(fault) for found in all_faults(GOOD.replace(old, new), pictures))
+
+
+def test_a_picture_of_another_size_is_refused(pictures):
+    Image.new("P", (600, 315)).save(pictures / "_static" / "previews" / "05_adam.png")
+    assert all_faults(GOOD, pictures) == ["has a picture of (600, 315)"]
 
 
 def test_without_an_address_nothing_of_ours_may_be_there(pictures):

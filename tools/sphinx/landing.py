@@ -21,7 +21,7 @@ from tools.address import address
 from tools.sphinx import ledger, pictures
 
 # Where Colab begins: the chapter that most come for.
-COLAB = "05_adam.ipynb"
+COLAB = "book/05_adam"
 # It keeps one of its numbers in single precision.
 SINGLE = "NAdam"
 
@@ -42,7 +42,9 @@ class Ways(Blocks):
         [container] = super().run()
         if here := address():
             item = nodes.list_item()
-            link = nodes.reference("", "Run it in Colab", refuri=here.colab(COLAB))
+            link = nodes.reference(
+                "", "Run it in Colab", refuri=here.colab(f"{book.read().page(COLAB).copy}.ipynb")
+            )
             item += nodes.paragraph("", "", link)
             next(iter(container.findall(nodes.bullet_list))).append(item)
         return [container]
