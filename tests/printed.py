@@ -60,7 +60,7 @@ def type_faults(pages):
         for piece in pieces:
             if abs(piece.shrunk - 1) > 0.01:
                 faults.append(f"page {number} is printed at {piece.shrunk:.2f} of its size")
-            if piece.font.startswith((TEXT, CODE)) and piece.size < SMALLEST - 0.01:
+            if piece.font.startswith((TEXT, CODE)) and piece.size < SMALLEST:
                 faults.append(f"page {number} has {piece.size:.1f} pt: {piece.text.strip()[:40]}")
             if piece.font.startswith(TEXT):
                 body[round(piece.size, 1)] += len(piece.text)
