@@ -13,7 +13,9 @@ from test_browser import (  # noqa: F401 (two are fixtures)
     SITE,
     accessible_faults,
     axe,
+    brightness,
     chromium,
+    colours,
     opened,
 )
 
@@ -160,6 +162,29 @@ def print_page(page):
     assert "✓" in box.locator(".answers .right").evaluate(mark)
 
 
+def print_from_dark(page):
+    """On paper a dark page is light, what is folded and belongs to the text is there, code of
+    checks and of figures is not; on the screen it is then as before."""
+    solution = page.locator(".solution > section").first
+    assert brightness(colours(page)[0]) < 60
+    assert not solution.is_visible()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    back, text = colours(page)
+    assert brightness(text) < 60 < 180 < brightness(back)
+    assert solution.is_visible()
+    assert solution.evaluate("e => getComputedStyle(e).opacity") == "1"
+    assert page.locator("details.check > summary").first.is_visible()
+    for hidden in ("details.check .cell_input", ".above-input", ".toggle-button", ".headerlink"):
+        assert page.locator(hidden).count() > 0
+        assert page.locator(f"{hidden} >> visible=true").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    page.wait_for_timeout(600)
+    assert brightness(colours(page)[0]) < 60
+    assert not solution.is_visible()
+
+
 NO_SCRIPT, TOUCH = {"java_script_enabled": False}, {"has_touch": True, "viewport": PHONE}
 USES = {
     "a check by keyboard": (open_check_by_keyboard, CHAPTER, {}),
@@ -174,6 +199,7 @@ USES = {
     "the ledger without a script": (filter_ledger, LEDGER, NO_SCRIPT),
     "the ledger on a phone": (filter_ledger, LEDGER, {"viewport": PHONE}),
     "a print": (print_page, CHAPTER, {}),
+    "a print from dark": (print_from_dark, CHAPTER, {"color_scheme": "dark"}),
 }
 
 
@@ -221,6 +247,10 @@ ALTER = """addEventListener("DOMContentLoaded", () => {
         ("the ledger", ALTER % (".ledger tr.v-wrong", "e.className = 'v-holds'")),
         ("a print", STYLE % ".verdict { display: block !important }"),
         ("a print", STYLE % "details::details-content { content-visibility: hidden !important }"),
+        ("a print from dark", DEAF % "beforeprint"),
+        ("a print from dark", DEAF % "afterprint"),
+        ("a print from dark", STYLE % ".above-input { display: block !important }"),
+        ("a print from dark", STYLE % ".toggle > * { visibility: hidden !important }"),
     ],
 )
 def test_what_cannot_be_used_is_noticed(chromium, name, script):  # noqa: F811

@@ -14,6 +14,7 @@ pytest.importorskip("playwright")
 import matplotlib
 import numpy as np
 import pikepdf
+import printed as look
 from bs4 import BeautifulSoup
 from matplotlib import font_manager
 from pypdf import PdfReader, PdfWriter
@@ -336,16 +337,11 @@ def test_a_bookmark_gets_back_the_spaces_of_its_heading():
 # What was printed
 
 
-def letters(text):
-    """The text without what printing changes: line ends, hyphens, quotes."""
-    return re.sub(r"[\W_]+", "", text)
-
-
 def sentence(article):
     """The first text of a page that is long enough to be nowhere else, without formulas."""
     for node in article.select("p, dd, td"):
-        if len(letters(node.get_text())) > 60 and not node.select_one(".katex, code, p"):
-            return letters(node.get_text())[:60]
+        if len(look.letters(node.get_text())) > 60 and not node.select_one(".katex, code, p"):
+            return look.letters(node.get_text())[:60]
     raise AssertionError(f"{article['id']} has no sentence")
 
 
@@ -450,8 +446,19 @@ def reader(book):
 
 
 @pytest.fixture(scope="module")
-def texts(reader):
-    return [page.extract_text() for page in reader.pages]
+def sheets(reader):
+    """Text and pieces of each page of paper."""
+    return [look.read(page) for page in reader.pages]
+
+
+@pytest.fixture(scope="module")
+def texts(sheets):
+    return [text for text, _ in sheets]
+
+
+@pytest.fixture(scope="module")
+def pieces(sheets):
+    return [pieces for _, pieces in sheets]
 
 
 @pytest.fixture(scope="module")
@@ -482,12 +489,12 @@ def bookmark_faults(reader, texts, titles):
     expected = ["Contents", *titles]
     if [title for title, _ in chapters] != expected:
         return [f"the bookmarks are {[title for title, _ in chapters]}, expected {expected}"]
-    contents = "".join(letters(text) for text in texts[1 : chapters[1][1] - 1])
+    contents = "".join(look.letters(text) for text in texts[1 : chapters[1][1] - 1])
     faults = []
     for title, page in chapters[1:]:
-        if letters(title) not in letters(texts[page - 1]):
+        if look.letters(title) not in look.letters(texts[page - 1]):
             faults.append(f"{title} is not on page {page}")
-        if f"{letters(title)}{page}" not in contents:
+        if f"{look.letters(title)}{page}" not in contents:
             faults.append(f"the contents do not say that {title} is on page {page}")
     return faults
 
@@ -517,7 +524,7 @@ def test_every_section_has_a_bookmark(reader, printed):
 @pytest.mark.browser
 def test_every_page_of_the_book_is_in_the_print(texts, printed):
     assert len(texts) > 100
-    whole = letters("".join(texts))
+    whole = look.letters("".join(texts))
     assert [name for name, article in printed.items() if sentence(article) not in whole] == []
 
 
@@ -526,7 +533,7 @@ def page_faults(pages, texts):
     faults = []
     for number, (page, text) in enumerate(zip(pages, texts, strict=True), start=1):
         _, _, body = text.partition("\n")
-        if not letters(body) and not page["/Resources"].get("/XObject"):
+        if not look.letters(body) and not page["/Resources"].get("/XObject"):
             faults.append(f"page {number} is blank")
         if number > 1 and str(number) not in text.split():
             faults.append(f"page {number} has no number")
@@ -598,6 +605,111 @@ def test_a_faulty_print_is_noticed(book, reader, texts, printed):
     faults = page_faults([*writer.pages][count - 1 :], [texts[-1], blank.extract_text()])
     assert faults == ["page 2 is blank", "page 2 has no number"]
     assert page_faults([blank, blank], ["A title\nAnd text", "Contents 2"]) == ["page 2 is blank"]
+
+
+def beginnings(reader):
+    return [(title, page) for level, title, page in outline(reader) if level == 1]
+
+
+@pytest.mark.browser
+def test_the_type_is_as_large_as_it_was_meant(pieces):
+    assert look.type_faults(pieces) == []
+
+
+@pytest.mark.browser
+def test_each_page_has_the_title_of_its_chapter_at_its_head(reader, texts):
+    assert look.head_faults(texts, beginnings(reader)) == []
+    swapped = [*texts[:-1], texts[-2]]
+    assert len(look.head_faults(swapped, beginnings(reader))) == 1
+
+
+@pytest.mark.browser
+def test_the_contents_name_the_pages_on_which_the_headings_stand(reader, texts, pieces, printed):
+    headings = [h for article in printed.values() for h in article.find_all(["h1", "h2"])]
+    titles = [h.get_text() for h in headings if not h.select_one(".katex, code")]
+    start = beginnings(reader)[1][1]
+    contents = "".join(text.partition("\n")[2] for text in texts[1 : start - 1])
+    assert look.contents_faults(pieces, contents, titles) == []
+    later = [*pieces[:start], [], *pieces[start:]]
+    assert len(look.contents_faults(later, contents, titles)) > len(titles) / 2
+
+
+@pytest.mark.browser
+def test_exercises_and_solutions_name_each_others_page(texts):
+    faults, count = look.solution_faults(texts)
+    assert faults == []
+    assert count > 80
+
+
+@pytest.mark.browser
+def test_the_index_names_the_pages_to_which_it_leads(reader, texts):
+    start = beginnings(reader)[-1][1]
+    assert look.index_faults(reader, texts, start) == []
+    wrong = [*texts[:-1], re.sub(r"\d+$", "1", texts[-1], flags=re.M)]
+    assert len(look.index_faults(reader, wrong, start)) == 1
+
+
+@pytest.mark.browser
+def test_no_line_of_code_breaks_that_fits(texts, printed):
+    assert look.code_faults(texts, printed) == []
+
+
+@pytest.mark.browser
+def test_nothing_is_printed_that_only_a_screen_has(printed):
+    assert look.leftovers(printed) == []
+
+
+@pytest.mark.browser
+def test_a_citation_names_its_work_as_the_bibliography_does(printed):
+    assert look.citation_faults(printed) == []
+
+
+def piece(text, size=11.0, font=look.TEXT, shrunk=1.0):
+    return look.Piece(font, size, shrunk, text)
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (piece("x", shrunk=0.75), "page 1 is printed at 0.75 of its size"),
+        (piece("x = 1", 7.4, look.CODE), "page 1 has 7.4 pt: x = 1"),
+        (piece("fine print", 6.0), "page 1 has 6.0 pt: fine print"),
+        (piece("small text" * 9, 9.5), "most of the text is of 9.5 pt"),
+    ],
+)
+def test_small_type_is_found(found, fault):
+    text = piece("A text of the usual size.")
+    assert look.type_faults([[text]]) == []
+    assert look.type_faults([[text, found]]) == [fault]
+
+
+def test_what_is_wrong_on_paper_is_found(pages):
+    texts = ["Title", "One 2\nExercise 1.1 (A)\nWhy?\nSolution: page 3", "One 3\n"]
+    right = texts[2] + "Solution to Exercise 1.1 (A), page 2"
+    assert look.solution_faults([*texts[:2], right]) == ([], 1)
+    assert look.solution_faults([*texts[:2], right[:-1] + "1"])[0]
+    assert look.solution_faults(texts)[0] == ["exercise 1.1 on page 2: None"]
+    assert look.head_faults(texts, [("One", 1)]) == []
+    assert look.head_faults(texts, [("One", 1), ("Two", 3)])[0].startswith("page 3 has the head")
+
+    code = {"one": BeautifulSoup("<pre>print(a, b)\n" + "x" * 85 + "</pre>", "html.parser")}
+    assert look.code_faults(["a\nprint(a, b)\nb"], code) == []
+    assert look.code_faults(["a\nprint(\na, b)\nb"], code) == ["print(a, b)"]
+    left = pdf.articles({"book/one": FIRST.replace("Why?", "Click to see.")}, SITE)
+    assert look.leftovers(left) == ["book/one: Click"]
+
+
+CITED = """<p><span class="bibtex-citation">[<a href="#w">Doe, 2005</a>]</span>
+<span class="bibtex-citation">Doe [<a href="#w">2005</a>]</span></p>"""
+WORK = '<div class="citation" id="w"><span class="label">[Doe, 2005]</span></div>'
+
+
+def test_a_citation_with_another_name_is_found():
+    soups = {"one": CITED, "book/bibliography": WORK}
+    parsed = {name: BeautifulSoup(text, "html.parser") for name, text in soups.items()}
+    assert look.citation_faults(parsed) == []
+    parsed["book/bibliography"].select_one(".label").string = "[12]"
+    assert look.citation_faults(parsed) == ["one: Doe, 2005 is 12"] * 2
 
 
 # The links to it

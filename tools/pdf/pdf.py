@@ -77,6 +77,8 @@ LEFT_OUT = (
     ".predict .replies, .predict div.verdict, .ledger fieldset"
 )
 
+MARKS = r"[,.;:!?)\]’”]*"
+
 # The first cell of a chapter not yet told anew, which readies the notebook for the others.
 SETUP = 'find_spec("adamtut")'
 
@@ -152,11 +154,9 @@ def say_formula(formula) -> None:
 def keep_punctuation(formula) -> None:
     """A comma that follows a formula goes with its last part; a line would begin with it."""
     after = formula.parent.next_sibling
-    parts = formula.select(".katex-html > .base")
-    if not (parts and isinstance(after, NavigableString)):
-        return
-    marks = re.match(r"[,.;:!?)\]’”]*", after)[0]
-    if marks:
+    marks = re.match(MARKS, after)[0] if isinstance(after, NavigableString) else ""
+    parts = formula.find(class_="katex-html").find_all(class_="base", recursive=False)
+    if marks and parts:
         kept = parts[-1].wrap(BeautifulSoup('<span class="kept"></span>', "html.parser").span)
         kept.append(BeautifulSoup(f'<span class="after">{marks}</span>', "html.parser").span)
         formula["aria-label"] += marks
