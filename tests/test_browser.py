@@ -504,6 +504,33 @@ def test_code_fits_a_desk_and_a_proof_ends(chromium):
     assert for_every_page(chromium, typesetting_faults, names=names) == []
 
 
+def family(frame):
+    """The fonts that a page asks for, without those for emoji and symbols."""
+    names = frame.evaluate("getComputedStyle(document.body).fontFamily").replace('"', "")
+    return [name for name in names.split(", ") if not name.endswith((" Emoji", " Symbol"))]
+
+
+def explorable_faults(page):
+    page.locator(".explorable").first.scroll_into_view_if_needed()
+    page.locator(".explorable.ready").first.wait_for()
+    own, inner = family(page.main_frame), family(page.frames[1])
+    faults = [] if own == inner else [f"writes in {own}, its explorable in {inner}"]
+    words = page.locator("article").inner_text()
+    return faults + (["speaks of an empty frame"] if "frame stays empty" in words else [])
+
+
+def test_an_explorable_is_part_of_its_page(chromium):
+    """Its height, a finger's scroll and the theme: tests/test_explore_browser.py."""
+    with opened(chromium, (SITE / "book/05_adam.html").as_uri()) as page:
+        assert explorable_faults(page) == []
+        page.frames[1].evaluate("document.body.style.fontFamily = 'serif'")
+        page.evaluate(
+            "document.querySelector('article h1').append('(In Jupyter the frame stays empty.)')"
+        )
+        font, frame = explorable_faults(page)
+        assert "its explorable in ['serif']" in font and frame == "speaks of an empty frame"
+
+
 TEXT = ".bd-article, .bd-search-container"
 
 # An icon is a letter of the icon font before an element that is otherwise empty.
