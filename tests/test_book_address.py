@@ -76,6 +76,11 @@ def copy_of(name, source):
     return f"{book.read_page(ROOT, name).copy}.ipynb" if is_chapter else Path(source).name
 
 
+def up(name):
+    """From a page to the root of the site."""
+    return "../" * name.count("/")
+
+
 WAYS_BACK = {"index.html", "search.html", "book/glossary.html", "genindex.html"}
 WAYS_BACK |= {f"{chapter.docname}.html" for chapter in book.read().chapters}
 
@@ -236,8 +241,9 @@ def test_a_page_can_be_downloaded_and_a_chapter_as_the_runners_copy(sites, here)
     pages = read(sites[here])
     for name, source in documents().items():
         file = copy_of(name, source)
-        assert f"../_sources/book/{file}" in pages[f"{name}.html"].links
-        text = (sites[here] / "_sources" / "book" / file).read_text(encoding="utf-8")
+        within = Path("_sources", source).with_name(file)
+        assert f"{up(name)}{within.as_posix()}" in pages[f"{name}.html"].links
+        text = (sites[here] / within).read_text(encoding="utf-8")
         chapter = (ROOT / source).read_text(encoding="utf-8")
         assert text == copies.get(file, chapter)
         assert (text != chapter) == source.endswith(".ipynb")
@@ -265,8 +271,8 @@ def test_a_chapter_can_be_run_with_one_click(sites, here):
 def test_every_page_shows_the_logo(sites, here):
     for name in documents():
         text = read(sites[here])[f"{name}.html"].text
-        assert '<link rel="icon" href="../_static/logo.svg"' in text
-        assert re.search(r'<img src="../_static/logo.svg"[^>]* alt="A path down a ravine"', text)
+        assert f'<link rel="icon" href="{up(name)}_static/logo.svg"' in text
+        assert re.search(rf'<img src="{up(name)}_static/logo.svg"[^>]* alt="A path down a ravine"', text)
     assert (sites[here] / "_static" / "logo.svg").stat().st_size < 2000
 
 
