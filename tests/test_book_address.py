@@ -272,7 +272,9 @@ def test_every_page_shows_the_logo(sites, here):
     for name in documents():
         text = read(sites[here])[f"{name}.html"].text
         assert f'<link rel="icon" href="{up(name)}_static/logo.svg"' in text
-        assert re.search(rf'<img src="{up(name)}_static/logo.svg"[^>]* alt="A path down a ravine"', text)
+        assert re.search(
+            rf'<img src="{up(name)}_static/logo.svg"[^>]* alt="A path down a ravine"', text
+        )
     assert (sites[here] / "_static" / "logo.svg").stat().st_size < 2000
 
 

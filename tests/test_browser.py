@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from chapter_guards import OLD_MOULD
 from playwright.sync_api import TimeoutError
 from served import served
 from test_book_address import build
@@ -461,19 +460,13 @@ def wide_formulas(page):
     return [f"has a formula wider than its column: {text[:60]}" for text in wide]
 
 
-def told_anew():
-    """The chapters without those that are not yet."""
-    names = [name for name in pages() if is_chapter(name)]
-    return [name for name in names if f"{Path(name).stem}.ipynb" not in OLD_MOULD]
-
-
 def formula_faults(page, _):
     unfold(page)
     return wide_formulas(page)
 
 
 def test_the_formulas_of_chapters_and_rules_fit_a_phone(chromium):
-    names = [*told_anew(), "book/api/rules.html"]
+    names = [name for name in pages() if is_chapter(name) or name == "book/api/rules.html"]
     assert for_every_page(chromium, formula_faults, names=names, viewport=PHONE) == []
 
 
@@ -500,7 +493,7 @@ def typesetting_faults(page, _):
 
 def test_code_fits_a_desk_and_a_proof_ends(chromium):
     names = ["book/notation.html", "book/api/rules.html", "book/api/optim.html"]
-    names += told_anew()
+    names += filter(is_chapter, pages())
     assert for_every_page(chromium, typesetting_faults, names=names) == []
 
 

@@ -263,6 +263,23 @@ def test_code_and_what_it_prints_touch(chromium):  # noqa: F811
         assert len(gaps) > 5 and max(map(abs, gaps)) <= 1  # the line between them
 
 
+def edge(locator):
+    """How bright the right edge of an element is, from 0 to 255, at its brightest rows."""
+    with Image.open(io.BytesIO(locator.screenshot())) as shot:
+        grey = shot.convert("L")
+        column = [grey.getpixel((grey.width - 2, y)) for y in range(grey.height)]
+    return sorted(column)[len(column) // 2]
+
+
+def test_a_shadow_says_that_a_table_goes_on(chromium):  # noqa: F811
+    with opened(chromium, at("book/notation.html"), viewport={"width": 320, "height": 740}) as page:
+        table = page.locator(".pst-scrollable-table-container").first
+        before = edge(table)
+        table.evaluate("e => { e.scrollLeft = e.scrollWidth }")
+        page.wait_for_timeout(100)
+        assert before < 235 < 250 < edge(table)
+
+
 # Weight.
 
 MOST = 1_300_000

@@ -6,6 +6,7 @@ page or script, or begins as one that a script puts together, `bs-${placement}`.
 icons that the rules that remain ask for.
 """
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,7 @@ def classes(selector: str) -> set[str]:
 
 def subset(font: Path, icons: set[str]) -> None:
     """The font beside it as .woff, with these icons alone."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # each table is said at INFO
     found = TTFont(font)
     options = Options(flavor="woff", layout_features=[], notdef_outline=True)
     cut = Subsetter(options)
