@@ -81,13 +81,22 @@ def weigh(chromium, address: str) -> dict[str, float]:
     shipped, plain = [], []
     line.on("Network.loadingFinished", lambda event: shipped.append(event["encodedDataLength"]))
     line.on("Network.dataReceived", lambda event: plain.append(event["dataLength"]))
-    page.goto(address, wait_until="networkidle", timeout=120_000)
+    page.goto(address, timeout=120_000)
+    wait_for_rest(page, shipped)
     first = {"paint": page.evaluate(FIRST_PAINT) / 1000, "view": sum(shipped)}
     line.send("Network.emulateNetworkConditions", NO_LINE)
     page.evaluate(SCROLL)
-    page.wait_for_timeout(1000)
+    wait_for_rest(page, shipped)
     context.close()
     return first | {"requests": len(shipped), "bytes": sum(shipped), "plain": sum(plain)}
+
+
+def wait_for_rest(page, shipped: list[float]) -> None:
+    """Until nothing has come for a second and a half."""
+    before = -1
+    while len(shipped) != before:
+        before = len(shipped)
+        page.wait_for_timeout(1500)
 
 
 def main(root: Path, names: list[str]) -> None:
