@@ -11,6 +11,7 @@ import tinycss2
 import yaml
 from fontTools.ttLib import TTFont
 from PIL import Image
+from small_book import SmallBook, words
 
 from adamtut import experiments
 from tools import book
@@ -25,8 +26,8 @@ def test_the_front_page_counts_statements_as_the_ledger_does():
     ]
     head, text = landing.on_trial(ledger.read(book.BOOK / "claims.yml"))
     assert head == f"{len(verdicts)} statements on trial"
-    for verdict, words in [("wrong", "wrong"), ("contested", "contested"), ("holds", "holds")]:
-        assert f"{verdicts.count(verdict)} {words}" in text
+    for verdict in ("wrong", "contested", "holds"):
+        assert f"{verdicts.count(verdict)} {verdict}" in text
     assert sum(int(n) for n in re.findall(r"(\d+) (?!texts)", text)) == len(verdicts)
 
 
@@ -40,7 +41,7 @@ def test_the_front_page_says_how_far_the_optimizers_are_from_torch(monkeypatch):
     monkeypatch.setattr(experiments, "load", lambda name: stored)
     head, text = landing.equal_to_torch()
     assert head == "3 optimizers equal PyTorch’s"
-    assert "2 seeds" in text and "is 3 · 10⁻²" in text and "1 · 10⁻¹⁵" in text
+    assert "2 seeds" in text and "by 3 · 10⁻² at most" in text and "1 · 10⁻¹⁵" in text
 
 
 def test_equal_means_equal():
@@ -166,3 +167,12 @@ def test_a_build_keeps_the_icons_that_are_asked_for(tmp_path):
     assert "fa-list" in css and "fa-bell" not in css and 'fa-solid-900.woff) format("woff")' in css
     assert [path.name for path in (folder / "webfonts").iterdir()] == ["fa-solid-900.woff"]
     assert set(TTFont(folder / "webfonts" / "fa-solid-900.woff").getBestCmap()) == {0xF03A}
+
+
+def test_a_tally_counts_and_knows_the_verdicts(tmp_path):
+    small = SmallBook(tmp_path, "tools.sphinx.landing")
+    count = [c.verdict for c in ledger.read(book.BOOK / "claims.yml")].count("wrong")
+    pages, warnings = small.build(a="# A\n\nThere are {tally}`wrong` of them.\n")
+    assert warnings == [] and f"There are {count} of them." in words(pages["a"])
+    _, warnings = small.build(a="# A\n\nThere are {tally}`silly` of them.\n")
+    assert "got 'silly'" in " ".join(warnings)

@@ -102,6 +102,19 @@ def test_every_card_leads_to_its_chapter_and_has_its_picture(chromium):  # noqa:
         assert all(title in coming for _, title in book.read().to_write)
 
 
+def test_a_link_turns_the_ravine_in_its_frame(chromium):  # noqa: F811
+    with opened(chromium, at(FRONT), color_scheme="dark") as page:
+        page.wait_for_selector(".explorable.ready")
+        page.get_by_role("link", name="turn the ravine by 45°").click()
+        frame = page.frame(name="fig-intro-ravine")
+        frame.wait_for_url("**angle=45*")
+        frame.wait_for_selector("svg")
+        page.wait_for_timeout(300)
+        assert page.url == at(FRONT)
+        assert frame.get_by_label("turned by").input_value() != "0"
+        assert frame.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
 # The way.
 
 

@@ -8,6 +8,8 @@
     const frame = document.createElement("iframe");
     const { src, title } = place.dataset;
     frame.title = title;
+    frame.name = place.closest("figure").id;  // a link may put another address into it
+    frame.addEventListener("load", () => tell(frame));
     frame.loading = "lazy";
     frame.src = `${src}${src.includes("?") ? "&" : "?"}theme=${theme()}`;
     place.classList.add("live");

@@ -4,6 +4,7 @@
     ```{proofs}        three cards with numbers, counted when the book is built
     ```{cards}         the chapters, each with its picture, question and minutes
     ```{surprises}     a list, set as cards
+    {tally}`wrong`     how many statements have this verdict, or `all`
 
 Numbers come from book/claims.yml and book/results; nothing is typed.
 """
@@ -59,9 +60,8 @@ def equal_to_torch() -> tuple[str, str]:
         apart[name] = max(apart.get(name, 0.0), run["difference"])
     most = max(value for name, value in apart.items() if name != SINGLE)
     text = (
-        f"{stored['data'][0].upper()}{stored['data'][1:]}, {len(stored['seeds'])} seeds, in double "
-        f"precision: the largest relative difference is {power(most)}; for {SINGLE}, of which "
-        f"PyTorch keeps a number in single precision, {power(apart[SINGLE])}."
+        f"On {stored['data']}, with {len(stored['seeds'])} seeds, they differ by {power(most)} at "
+        f"most ({SINGLE} by {power(apart[SINGLE])}: PyTorch keeps a part of it in single)."
     )
     return f"{len(apart)} optimizers equal PyTorch’s", text
 
@@ -97,10 +97,21 @@ def stored_runs() -> tuple[str, str]:
 
 RESULTS = book.BOOK / "results"
 PROOFS = {
-    "book/api": lambda claims: equal_to_torch(),
     "book/ledger": on_trial,
+    "book/api": lambda claims: equal_to_torch(),
     "#what-you-can-rely-on": lambda claims: stored_runs(),
 }
+
+
+def tally(name, rawtext, text, lineno, inliner, options=None, content=()):
+    """A role: the number of statements with a verdict."""
+    verdicts = [claim.verdict for claim in ledger.read(book.BOOK / "claims.yml")]
+    if text != "all" and text not in ledger.VERDICTS:
+        message = f"{{tally}} takes all, {', '.join(ledger.VERDICTS)}, got {text!r}"
+        error = inliner.reporter.error(message, line=lineno)
+        return [inliner.problematic(rawtext, rawtext, error)], [error]
+    count = len(verdicts) if text == "all" else verdicts.count(text)
+    return [nodes.Text(str(count))], []
 
 
 class Proofs(SphinxDirective):
@@ -181,6 +192,7 @@ def setup(app):
     app.add_directive("surprises", Blocks)
     app.add_directive("proofs", Proofs)
     app.add_directive("cards", Cards)
+    app.add_role("tally", tally)
     app.connect("html-page-context", add_style)
     app.connect("build-finished", draw)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
