@@ -6,7 +6,7 @@
   const ACCENTS = { "^": "\u0302", "ˉ": "\u0304", "~": "\u0303" };
   // The title stands above; what is folded is code that nobody sees.
   const DROPPED =
-    ".headerlink, script, style, button, h1, .predict .label, details.check, details.hide";
+    ".headerlink, script, style, button, h1, .strip, .predict .label, details.check, details.hide";
   const LENGTH = 240, BEFORE = 80;
 
   // Every letter raised or lowered, or all of them after a sign where one has no such form.

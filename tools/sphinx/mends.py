@@ -71,8 +71,9 @@ def change(app, page, template, context, doctree):
         context["body"] = mend(page, context["body"])
     for files in ("script_files", "css_files"):
         context[files] = [file for file in context[files] if not is_unused(file)]
-    for file in context["script_files"]:
-        defer(file)
+    if page != "search":  # there, scripts that are not deferred ask those before them
+        for file in context["script_files"]:
+            defer(file)
     if page == app.config.root_doc:
         # It is called as the book is; its tab need not say so twice.
         context["docstitle"] = ""
