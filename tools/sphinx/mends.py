@@ -60,10 +60,15 @@ def is_unused(file) -> bool:
     return any(name in str(filename) for name in ("thebe", "design-tabs")) or "THEBE" in body
 
 
-def defer(file) -> None:
-    """The first paint need not wait for a script, but for the one that others inline ask."""
-    if getattr(file, "filename", None) and "documentation_options" not in str(file.filename):
-        file.attributes["defer"] = "defer"
+def deferred(file):
+    """The same script for a page that need not wait for it to be painted.
+
+    A new object, since Sphinx has one for all pages; and not the script that others inline ask.
+    """
+    if not getattr(file, "filename", None) or "documentation_options" in str(file.filename):
+        return file
+    attributes = file.attributes | {"defer": "defer"}
+    return type(file)(file.filename, priority=file.priority, **attributes)
 
 
 def change(app, page, template, context, doctree):
@@ -72,8 +77,7 @@ def change(app, page, template, context, doctree):
     for files in ("script_files", "css_files"):
         context[files] = [file for file in context[files] if not is_unused(file)]
     if page != "search":  # there, scripts that are not deferred ask those before them
-        for file in context["script_files"]:
-            defer(file)
+        context["script_files"] = list(map(deferred, context["script_files"]))
     if page == app.config.root_doc:
         # It is called as the book is; its tab need not say so twice.
         context["docstitle"] = ""
