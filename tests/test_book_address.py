@@ -295,7 +295,7 @@ def test_the_missing_page_needs_no_file_but_itself(sites):
 
 
 @pytest.mark.slow
-def test_the_introduction_and_the_readme_are_cited_alike(sites):
+def test_the_front_page_and_the_readme_are_cited_alike(sites):
     readme = citation((ROOT / "README.md").read_text(encoding="utf-8"))
     name = "index.html"
     assert citation(read(sites[None])[name].text) == readme

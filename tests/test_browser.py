@@ -10,41 +10,21 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import TimeoutError
-from served import served
 from test_book_address import build
 
 from tools.address import Address
 from tools.check import pages as check_pages
+from tools.served import served
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
-# Of the npm package axe-core.
-AXE = "axe-core@4.14.1"
-AXE_SHA512 = (
-    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
-)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 375, "height": 740}
 # WCAG 2.1, 1.4.10: a page fits this width.
 NARROW = {"width": 320, "height": 640}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from tools.setup.browser import browser
-
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def axe():
-    from tools.setup.npm_package import fetch
-
-    return (fetch(AXE, AXE_SHA512) / "axe.min.js").read_text(encoding="utf-8")
 
 
 def pages(site=SITE):

@@ -41,7 +41,9 @@ def site(tmp_path):
     """A site without faults, in a folder whose name has a space."""
     root = tmp_path / "the html"
     (root / "_static").mkdir(parents=True)
-    (root / "index.html").write_text('<meta http-equiv="Refresh" content="0; url=first.html" />')
+    (root / "index.html").write_text(
+        '<title>Moved</title><meta http-equiv="Refresh" content="0; url=first.html" />'
+    )
     (root / "first.html").write_text(FIRST, encoding="utf-8")
     (root / "second.html").write_text(SECOND, encoding="utf-8")
     (root / "_static" / "webpack-macros.html").write_text("{{ a template, not a page }}")
@@ -119,7 +121,7 @@ def test_the_page_that_only_leads_on_must_lead_somewhere(site):
     assert check_pages.check(site) == ["index.html: link to a missing file: first.html"]
 
 
-def test_a_page_that_leads_on_needs_no_title_but_an_empty_one_does(site):
+def test_every_page_needs_a_title(site):
     (site / "index.html").write_text("<p>Nothing leads on from here.</p>", encoding="utf-8")
     assert check_pages.check(site) == ["index.html: no title"]
 

@@ -20,11 +20,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from served import served
 
 import adamtut
 from tools.address import Address
 from tools.copies import notebooks, offline_zip
+from tools.served import served
 
 pytestmark = pytest.mark.slow
 

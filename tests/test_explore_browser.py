@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from small_book import SmallBook
-from test_browser import DESK, PALE, axe, chromium, opened, violations  # noqa: F401
+from test_browser import DESK, PALE, opened, violations
 
 from tools.explore import build, posters
 
@@ -67,7 +67,7 @@ def settle(page):
     page.wait_for_timeout(50)
 
 
-def look(chromium, folder, name, check, query="", **settings):  # noqa: F811
+def look(chromium, folder, name, check, query="", **settings):
     address = f"{(folder / f'{name}.html').as_uri()}?{query}"
     with opened(chromium, address, **settings) as page:
         settle(page)
@@ -125,7 +125,7 @@ def size_faults(page):
 @every_query
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-def test_no_page_breaks_a_rule_of_wcag(chromium, axe, site, name, query, theme, viewport):  # noqa: F811
+def test_no_page_breaks_a_rule_of_wcag(chromium, axe, site, name, query, theme, viewport):
     def check(page):
         return violations(page, axe) + page.evaluate(PALE) + page.faults
 
@@ -135,7 +135,7 @@ def test_no_page_breaks_a_rule_of_wcag(chromium, axe, site, name, query, theme, 
 
 @every_query
 @pytest.mark.parametrize("viewport", [DESK, PHONE, NARROW], ids=["desk", "phone", "narrow"])
-def test_text_and_targets_are_large_enough_and_fit(chromium, site, name, query, viewport):  # noqa: F811
+def test_text_and_targets_are_large_enough_and_fit(chromium, site, name, query, viewport):
     assert look(chromium, site, name, size_faults, query, viewport=viewport) == []
 
 
@@ -203,12 +203,12 @@ INNER = {
 
 
 @every_page
-def test_the_keyboard_reaches_and_moves_everything(chromium, site, name):  # noqa: F811
+def test_the_keyboard_reaches_and_moves_everything(chromium, site, name):
     assert look(chromium, site, name, keyboard_faults, INNER[name]) == []
 
 
 @every_page
-def test_every_slider_and_button_changes_the_picture(chromium, site, name):  # noqa: F811
+def test_every_slider_and_button_changes_the_picture(chromium, site, name):
     def check(page):
         faults = []
         for slider in page.locator("input[type=range]:visible").all():
@@ -235,7 +235,7 @@ def centre(locator):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def test_a_pointer_draws_gradients(chromium, site):  # noqa: F811
+def test_a_pointer_draws_gradients(chromium, site):
     def check(page):
         box = page.locator(".drawable").first.bounding_box()
         across = [box["x"] + box["width"] * share for share in (0.2, 0.5, 0.8)]
@@ -258,7 +258,7 @@ def test_a_pointer_draws_gradients(chromium, site):  # noqa: F811
     assert min(inner) < 0
 
 
-def test_pressing_in_the_plane_brings_the_nearer_point(chromium, site):  # noqa: F811
+def test_pressing_in_the_plane_brings_the_nearer_point(chromium, site):
     def check(page):
         box = page.locator(".target").bounding_box()
         page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
@@ -324,11 +324,11 @@ def touch_faults(page):
 
 
 @every_page
-def test_touch_scrolls_but_for_the_handles(chromium, site, name):  # noqa: F811
+def test_touch_scrolls_but_for_the_handles(chromium, site, name):
     assert look(chromium, site, name, touch_faults, INNER[name], **TOUCH) == []
 
 
-def test_a_finger_draws_where_the_stream_is_ones_own(chromium, site):  # noqa: F811
+def test_a_finger_draws_where_the_stream_is_ones_own(chromium, site):
     def check(page):
         box = page.locator(".drawable").first.bounding_box()
         x, y = box["x"] + 0.6 * box["width"], box["y"] + 10
@@ -339,7 +339,7 @@ def test_a_finger_draws_where_the_stream_is_ones_own(chromium, site):  # noqa: F
     assert look(chromium, site, "streams", check, "preset=own&g1=1,2", **TOUCH) == (0, True)
 
 
-def test_a_tap_selects_and_places(chromium, site):  # noqa: F811
+def test_a_tap_selects_and_places(chromium, site):
     def check(page):
         box = page.locator(PLOTS[name]).first.bounding_box()
         before = picture(page)
@@ -386,11 +386,11 @@ def address_faults(page):
 
 
 @every_page
-def test_the_address_keeps_what_was_set(chromium, site, name):  # noqa: F811
+def test_the_address_keeps_what_was_set(chromium, site, name):
     assert look(chromium, site, name, address_faults, INNER[name]) == []
 
 
-def test_another_address_typed_in_is_followed(chromium, site):  # noqa: F811
+def test_another_address_typed_in_is_followed(chromium, site):
     def check(page):
         with page.expect_event("load"):
             page.evaluate("void setTimeout(() => { location.hash = 'rule=yogi' })")
@@ -413,13 +413,13 @@ def test_another_address_typed_in_is_followed(chromium, site):  # noqa: F811
         ("ravine", "beta3.adam=0.5"),
     ],
 )
-def test_an_address_that_means_nothing_is_complained_of(chromium, site, name, query):  # noqa: F811
+def test_an_address_that_means_nothing_is_complained_of(chromium, site, name, query):
     key, _, text = query.partition("=")
     (fault,) = look(chromium, site, name, lambda page: page.faults, query)
     assert fault == f"{key}={text} in the address means nothing here"
 
 
-def test_documented_addresses_are_understood(chromium, site):  # noqa: F811
+def test_documented_addresses_are_understood(chromium, site):
     for name in build.NAMES:
         source = (build.SOURCES / f"{name}.html").read_text(encoding="utf-8")
         documented = re.findall(rf"^ +{name}\.html\?(\S+)$", source, re.MULTILINE)
@@ -441,7 +441,7 @@ MOVES = """async () => {
 
 @every_page
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_nothing_moves_by_itself(chromium, site, name, motion):  # noqa: F811
+def test_nothing_moves_by_itself(chromium, site, name, motion):
     def check(page):
         return page.evaluate(MOVES)
 
@@ -449,7 +449,7 @@ def test_nothing_moves_by_itself(chromium, site, name, motion):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", ["streams", "ravine"])
-def test_play_plays_pause_pauses_and_steps_step(chromium, site, name):  # noqa: F811
+def test_play_plays_pause_pauses_and_steps_step(chromium, site, name):
     def check(page):
         page.get_by_role("button", name="Play").click()
         first = picture(page)
@@ -475,7 +475,7 @@ SPOKEN = """() => {
 
 
 @every_page
-def test_what_changes_is_said_but_not_too_often(chromium, site, name):  # noqa: F811
+def test_what_changes_is_said_but_not_too_often(chromium, site, name):
     def check(page):
         page.evaluate(SPOKEN)
         handle = page.locator(".handle:visible").first
@@ -522,7 +522,7 @@ COLOURS = (
 )
 
 
-def test_the_explorable_comes_in_the_place_of_its_poster(chromium, book):  # noqa: F811
+def test_the_explorable_comes_in_the_place_of_its_poster(chromium, book):
     with opened(chromium, book.as_uri()) as page:
         frame = page.locator(READY)
         frame.wait_for()
@@ -542,7 +542,7 @@ def test_the_explorable_comes_in_the_place_of_its_poster(chromium, book):  # noq
         assert page.faults == []
 
 
-def test_it_follows_the_theme_of_its_page(chromium, book):  # noqa: F811
+def test_it_follows_the_theme_of_its_page(chromium, book):
     dark = "document.documentElement.dataset.theme = 'dark'"
     with opened(chromium, book.as_uri(), color_scheme="light") as page:
         page.locator(READY).wait_for()
@@ -559,7 +559,7 @@ def test_it_follows_the_theme_of_its_page(chromium, book):  # noqa: F811
         assert page.frames[1].locator("body").evaluate(COLOURS) == ["rgb(18, 18, 18)", "dark"]
 
 
-def test_its_address_can_be_had_from_within_a_page(chromium, book):  # noqa: F811
+def test_its_address_can_be_had_from_within_a_page(chromium, book):
     with opened(chromium, book.as_uri()) as page:
         page.locator(READY).wait_for()
         inside = page.frames[1]
@@ -570,7 +570,7 @@ def test_its_address_can_be_had_from_within_a_page(chromium, book):  # noqa: F81
         assert page.faults == []
 
 
-def test_without_scripts_and_in_print_the_poster_stands(chromium, book):  # noqa: F811
+def test_without_scripts_and_in_print_the_poster_stands(chromium, book):
     with opened(chromium, book.as_uri(), java_script_enabled=False) as page:
         assert page.locator(".explorable img").is_visible()
         assert page.locator("iframe").count() == 0
@@ -585,7 +585,7 @@ def test_without_scripts_and_in_print_the_poster_stands(chromium, book):  # noqa
 
 
 @every_page
-def test_a_poster_has_no_controls(chromium, site, name):  # noqa: F811
+def test_a_poster_has_no_controls(chromium, site, name):
     def check(page):
         visible = page.locator(":is(input, select):visible, .controls:visible, .drop:visible")
         return [e.evaluate("e => e.outerHTML.slice(0, 80)") for e in visible.all()] + page.faults
@@ -631,7 +631,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("check", "old", "new", "fault"), FAULTS)
-def test_each_planted_fault_is_named(chromium, site, tmp_path, check, old, new, fault):  # noqa: F811
+def test_each_planted_fault_is_named(chromium, site, tmp_path, check, old, new, fault):
     text = (site / "streams.html").read_text(encoding="utf-8")
     assert old in text
     (tmp_path / "streams.html").write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -4,13 +4,10 @@ import io
 
 import pytest
 from PIL import Image
-from served import served
-from test_browser import (  # noqa: F401 (fixtures)
+from test_browser import (
     PHONE,
     REMOVE,
     SITE,
-    axe,
-    chromium,
     opened,
     violations,
 )
@@ -18,6 +15,7 @@ from test_browser import (  # noqa: F401 (fixtures)
 from adamtut.plot import STYLES
 from tools import book
 from tools.check import weigh
+from tools.served import served
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +59,7 @@ def front_faults(page, width, height):
 
 
 @screens
-def test_the_first_screen_says_what_this_is_and_where_to_begin(chromium, width, scheme):  # noqa: F811
+def test_the_first_screen_says_what_this_is_and_where_to_begin(chromium, width, scheme):
     size = {"width": width, "height": 900}
     with opened(chromium, at(FRONT), viewport=size, color_scheme=scheme) as page:
         page.wait_for_selector(".explorable.ready")
@@ -82,13 +80,13 @@ def test_the_first_screen_says_what_this_is_and_where_to_begin(chromium, width, 
         ),
     ],
 )
-def test_a_front_page_that_hides_its_doors_is_noticed(chromium, script, fault):  # noqa: F811
+def test_a_front_page_that_hides_its_doors_is_noticed(chromium, script, fault):
     with opened(chromium, at(FRONT), script=script) as page:
         page.wait_for_timeout(500)
         assert any(found.startswith(fault) for found in front_faults(page, 1280, 900))
 
 
-def test_every_card_leads_to_its_chapter_and_has_its_picture(chromium):  # noqa: F811
+def test_every_card_leads_to_its_chapter_and_has_its_picture(chromium):
     with opened(chromium, at(FRONT)) as page:
         cards = page.locator(".chapter-card")
         links = cards.evaluate_all("all => all.map(e => e.getAttribute('href'))")
@@ -102,14 +100,27 @@ def test_every_card_leads_to_its_chapter_and_has_its_picture(chromium):  # noqa:
         assert all(title in coming for _, title in book.read().to_write)
 
 
-def test_a_link_turns_the_ravine_in_its_frame(chromium):  # noqa: F811
+def losses(frame):
+    """Of Adam and of gradient descent, as the ravine's table has them."""
+    texts = frame.locator("tbody tr").all_inner_texts()
+    cells = {text.split("\t")[0].strip(): text.split("\t") for text in texts}
+    return [float(cells[name][2]) for name in ("Adam", "gradient descent")]
+
+
+def test_a_link_turns_the_ravine_in_its_frame(chromium):
     with opened(chromium, at(FRONT), color_scheme="dark") as page:
         page.wait_for_selector(".explorable.ready")
-        page.get_by_role("link", name="turn the ravine by 45°").click()
         frame = page.frame(name="fig-intro-ravine")
+        frame.wait_for_selector("td")
+        adam, gd = losses(frame)
+        # As the caption and the words for who sees no picture have it.
+        assert adam < gd / 20
+        page.get_by_role("link", name="turn the ravine by 45°").click()
         frame.wait_for_url("**angle=45*")
         frame.wait_for_selector("svg")
         page.wait_for_timeout(300)
+        adam_turned, gd_turned = losses(frame)
+        assert gd_turned == gd and adam_turned > 5 * adam
         assert page.url == at(FRONT)
         assert frame.get_by_label("turned by").input_value() != "0"
         assert frame.evaluate("document.documentElement.dataset.theme") == "dark"
@@ -128,7 +139,7 @@ def tick(page):
     return page.locator(".bd-sidebar-primary .toctree-l1:has(> .read, > a > .read)")
 
 
-def test_a_chapter_is_ticked_when_it_was_read_to_its_end(chromium):  # noqa: F811
+def test_a_chapter_is_ticked_when_it_was_read_to_its_end(chromium):
     with served(SITE) as address, opened(chromium, f"{address}/{CHAPTERS[1]}") as page:
         assert tick(page).count() == 0
         read_to_the_end(page)
@@ -144,14 +155,14 @@ def test_a_chapter_is_ticked_when_it_was_read_to_its_end(chromium):  # noqa: F81
         assert tick(page).count() == 0
 
 
-def test_a_chapter_that_was_only_opened_is_not_ticked(chromium):  # noqa: F811
+def test_a_chapter_that_was_only_opened_is_not_ticked(chromium):
     with served(SITE) as address, opened(chromium, f"{address}/{CHAPTERS[1]}") as page:
         page.mouse.wheel(0, 1500)
         page.wait_for_timeout(400)
         assert page.locator(".read").count() == 0
 
 
-def test_a_line_follows_the_reading(chromium):  # noqa: F811
+def test_a_line_follows_the_reading(chromium):
     length = "document.querySelector('.so-far').getBoundingClientRect().width / innerWidth"
     with opened(chromium, at(CHAPTERS[4])) as page:
         assert page.evaluate(length) == 0
@@ -163,7 +174,7 @@ def test_a_line_follows_the_reading(chromium):  # noqa: F811
 
 
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 900}])
-def test_the_strip_leads_back_and_on(chromium, viewport):  # noqa: F811
+def test_the_strip_leads_back_and_on(chromium, viewport):
     with opened(chromium, at(CHAPTERS[4]), viewport=viewport) as page:
         strip = page.locator(".strip")
         assert strip.bounding_box()["y"] < 300
@@ -182,7 +193,7 @@ def pixel(page, locator):
         return shot.convert("RGB").getpixel((2, 2))
 
 
-def test_a_figure_has_the_ground_of_the_page(chromium):  # noqa: F811
+def test_a_figure_has_the_ground_of_the_page(chromium):
     for scheme in ("light", "dark"):
         with opened(chromium, at("book/06_bias_correction.html"), color_scheme=scheme) as page:
             ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -214,7 +225,7 @@ def test_every_rule_is_seen_on_a_dark_page(rule):
     assert (luminance(turned(STYLES[rule][0])) + 0.05) / (ground + 0.05) > 3
 
 
-def test_a_click_opens_a_figure_and_escape_closes_it(chromium, axe):  # noqa: F811
+def test_a_click_opens_a_figure_and_escape_closes_it(chromium, axe):
     name = "book/06_bias_correction.html"
     with opened(chromium, at(name), viewport=PHONE) as page:
         link = page.locator("figure a.image-reference").first
@@ -233,7 +244,7 @@ def test_a_click_opens_a_figure_and_escape_closes_it(chromium, axe):  # noqa: F8
         assert link.evaluate("e => e === document.activeElement")
 
 
-def test_without_its_script_a_figure_opens_alone(chromium):  # noqa: F811
+def test_without_its_script_a_figure_opens_alone(chromium):
     with opened(chromium, at("book/06_bias_correction.html"), java_script_enabled=False) as page:
         page.locator("figure a.image-reference").first.click()
         page.wait_for_url("**.png")
@@ -250,7 +261,7 @@ LINE = """() => {
 
 
 @pytest.mark.parametrize("width", [1280, 1400])
-def test_a_line_of_text_has_75_letters(chromium, width):  # noqa: F811
+def test_a_line_of_text_has_75_letters(chromium, width):
     size = {"width": width, "height": 900}
     with opened(chromium, at("book/05_adam.html"), viewport=size) as page:
         lengths = page.evaluate(LINE)
@@ -258,7 +269,7 @@ def test_a_line_of_text_has_75_letters(chromium, width):  # noqa: F811
         assert 60 < sum(lengths) / len(lengths) < 80
 
 
-def test_formulas_are_as_large_as_the_words_around_them(chromium):  # noqa: F811
+def test_formulas_are_as_large_as_the_words_around_them(chromium):
     size = "e => parseFloat(getComputedStyle(e).fontSize)"
     with opened(chromium, at("book/05_adam.html")) as page:
         words = page.locator("article section > p").first.evaluate(size)
@@ -266,7 +277,7 @@ def test_formulas_are_as_large_as_the_words_around_them(chromium):  # noqa: F811
         assert words >= 17 and words < formula < 1.1 * words
 
 
-def test_code_and_what_it_prints_touch(chromium):  # noqa: F811
+def test_code_and_what_it_prints_touch(chromium):
     gap = """() => [...document.querySelectorAll(".cell_input + .cell_output > .stream")]
         .filter(e => e.checkVisibility() && !e.previousElementSibling)
         .map(e => e.querySelector("pre").getBoundingClientRect().top
@@ -284,7 +295,7 @@ def edge(locator):
     return sorted(column)[len(column) // 2]
 
 
-def test_a_shadow_says_that_a_table_goes_on(chromium):  # noqa: F811
+def test_a_shadow_says_that_a_table_goes_on(chromium):
     with opened(chromium, at("book/notation.html"), viewport={"width": 320, "height": 740}) as page:
         table = page.locator(".pst-scrollable-table-container").first
         before = edge(table)
@@ -304,8 +315,8 @@ def heaviest():
     return max(CHAPTERS, key=lambda name: (SITE / name).stat().st_size)
 
 
-def test_a_chapter_is_light_and_painted_within_two_seconds(chromium, heaviest):  # noqa: F811
-    with weigh.served(SITE) as address:
+def test_a_chapter_is_light_and_painted_within_two_seconds(chromium, heaviest):
+    with served(SITE, weigh.Compressing) as address:
         for name in {"book/05_adam.html", FRONT, heaviest}:
             # The best of some: the line is slow, not this machine.
             tries = (weigh.weigh(chromium, f"{address}/{name}") for _ in range(4))
@@ -314,9 +325,9 @@ def test_a_chapter_is_light_and_painted_within_two_seconds(chromium, heaviest): 
             assert found["bytes"] < MOST, name
 
 
-def test_a_line_that_waits_for_a_large_script_is_noticed(chromium, tmp_path):  # noqa: F811
+def test_a_line_that_waits_for_a_large_script_is_noticed(chromium, tmp_path):
     (tmp_path / "large.js").write_text("".join(f"var a{i};" for i in range(300_000)))
     page = '<!DOCTYPE html><script src="large.js"></script><p>Hello'
     (tmp_path / "page.html").write_text(page)
-    with weigh.served(tmp_path) as address:
+    with served(tmp_path, weigh.Compressing) as address:
         assert weigh.weigh(chromium, f"{address}/page.html")["paint"] > 2

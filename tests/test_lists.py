@@ -1,4 +1,4 @@
-"""The lists of chapters are those of the book: in the README and on the introduction's page."""
+"""The lists of chapters are those of the book: in the README."""
 
 from dataclasses import replace
 

@@ -4,23 +4,21 @@ import nbformat
 import pytest
 from docutils.nodes import make_id
 from playwright.sync_api import TimeoutError
-from served import served
 from small_book import soup, words
-from test_browser import (  # noqa: F401 (two are fixtures)
+from test_browser import (
     DESK,
     PHONE,
     REMOVE,
     SITE,
     accessible_faults,
-    axe,
     brightness,
-    chromium,
     colours,
     opened,
 )
 
 from tools import book
 from tools.copies import notebooks
+from tools.served import served
 
 pytestmark = pytest.mark.browser
 
@@ -203,7 +201,7 @@ USES = {
 }
 
 
-def use(chromium, name, script=""):  # noqa: F811 (a fixture)
+def use(chromium, name, script=""):
     do, address, settings = USES[name]
     with opened(chromium, (SITE / address).as_uri(), script=script, **settings) as page:
         page.set_default_timeout(5_000)
@@ -213,7 +211,7 @@ def use(chromium, name, script=""):  # noqa: F811 (a fixture)
 
 
 @pytest.mark.parametrize("name", USES)
-def test_a_reader_can_use(chromium, name):  # noqa: F811
+def test_a_reader_can_use(chromium, name):
     use(chromium, name)
 
 
@@ -253,7 +251,7 @@ ALTER = """addEventListener("DOMContentLoaded", () => {
         ("a print from dark", STYLE % ".toggle > * { visibility: hidden !important }"),
     ],
 )
-def test_what_cannot_be_used_is_noticed(chromium, name, script):  # noqa: F811
+def test_what_cannot_be_used_is_noticed(chromium, name, script):
     with pytest.raises((AssertionError, TimeoutError)):
         use(chromium, name, script)
 
@@ -269,7 +267,7 @@ def answer_everything(page):
     ids=["light", "dark", "phone", "dark-phone"],
 )
 @pytest.mark.parametrize("name", [CHAPTER, LEDGER])
-def test_answered_and_unfolded_it_breaks_no_rule(chromium, axe, scheme, viewport, name):  # noqa: F811
+def test_answered_and_unfolded_it_breaks_no_rule(chromium, axe, scheme, viewport, name):
     settings = {"color_scheme": scheme, "viewport": viewport}
     with served(SITE) as address, opened(chromium, f"{address}/{name}", **settings) as page:
         answer_everything(page)

@@ -771,6 +771,6 @@ def test_a_page_is_read_again_only_after_a_change(project):
     assert page.stat().st_mtime_ns == before
 
 
-def test_the_introduction_lists_the_downloads():
+def test_the_front_page_lists_the_downloads():
     text = (ROOT / "index.md").read_text(encoding="utf-8")
     assert text.count("```{downloads}\n```\n") == 1

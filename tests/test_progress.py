@@ -18,11 +18,11 @@ import numpy as np
 import pooch
 import pytest
 from nbclient import NotebookClient
-from served import served
 
 from adamtut import data, descend, progress, rules
 from adamtut.experiments import runner
 from tools.chapter import execute
+from tools.served import served
 
 ROOT = Path(__file__).parents[1]
 SWITCHES = ("TQDM_DISABLE", "CI")

@@ -5,21 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from served import served
+
+from tools.served import served
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 SCRIPT = (ROOT / "book" / "_static" / "search.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from tools.setup.browser import browser
-
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

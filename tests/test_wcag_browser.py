@@ -1,17 +1,16 @@
 """Every page by the rules of WCAG 2.1 AA; a file of its own, so that it runs beside the others."""
 
 import pytest
-from served import served
-from test_browser import (  # noqa: F401 (fixtures)
+from test_browser import (
     DESK,
     PHONE,
     SITE,
     accessible_faults,
-    axe,
-    chromium,
     opened,
     pages,
 )
+
+from tools.served import served
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.browser
     [("light", DESK), ("dark", DESK), ("light", PHONE)],
     ids=["light", "dark", "phone"],
 )
-def test_no_page_breaks_a_rule_of_wcag(chromium, axe, scheme, viewport):  # noqa: F811
+def test_no_page_breaks_a_rule_of_wcag(chromium, axe, scheme, viewport):
     faults, settings = [], {"color_scheme": scheme, "viewport": viewport}
     with served(SITE) as address:
         for name in pages():

@@ -60,7 +60,6 @@ class Page(HTMLParser):
         self.names = set()
         self.faults = []
         self.title = ""
-        self.goes_on = False  # a page that does nothing but lead to another one
         self._open = []
         self.feed(text)
         self.close()
@@ -89,7 +88,6 @@ class Page(HTMLParser):
         if tag == "img":
             self._check_words(found)
         if tag == "meta" and found.get("http-equiv", "").lower() == "refresh":
-            self.goes_on = True
             self.links.append(found.get("content", "").partition("url=")[2])
 
     @property
@@ -173,8 +171,7 @@ def is_file_within(root: Path, path: Path) -> bool:
 def page_faults(path: Path, root: Path) -> list[str]:
     page = read(path)
     faults = list(page.faults)
-    # jupyter-book's index.html is one line that leads to the first page; it is never seen.
-    if not page.title and not page.goes_on:
+    if not page.title:
         faults.append("no title")
     for what, address in page.loads:
         faults += load_faults(what, address, path, root)

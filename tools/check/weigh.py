@@ -10,13 +10,10 @@ scrolled to are counted. The last column is what the page would ship without com
 import gzip
 import io
 import sys
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 from tools import book
+from tools.served import Silent, served
 from tools.setup.browser import browser
 
 LINE = {
@@ -41,7 +38,7 @@ SCROLL = """async () => {
 }"""
 
 
-class Compressing(SimpleHTTPRequestHandler):
+class Compressing(Silent):
     protocol_version = "HTTP/1.1"
 
     def send_head(self):
@@ -55,20 +52,6 @@ class Compressing(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         return io.BytesIO(body)
-
-    def log_message(self, *arguments):
-        pass
-
-
-@contextmanager
-def served(folder: Path):
-    handler = partial(Compressing, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
 
 
 def weigh(chromium, address: str) -> dict[str, float]:
@@ -103,7 +86,7 @@ def main(root: Path, names: list[str]) -> None:
     names = names or [f"{page.docname}.html" for page in book.read().pages]
     heads = ("first paint, s", "first view, kB", "requests", "in all, kB", "plain, kB")
     print(f"{'page':<30}" + "".join(f"{head:>16}" for head in heads))
-    with browser() as chromium, served(root) as address:
+    with browser() as chromium, served(root, Compressing) as address:
         for name in names:
             found = weigh(chromium, f"{address}/{name}")
             sizes = "".join(f"{found[key] / 1000:>16.0f}" for key in ("bytes", "plain"))

@@ -90,7 +90,7 @@ SHORT = 16
 
 
 def parts() -> list[tuple[str, list[str]]]:
-    """The captions of the table of contents, each with its pages; the introduction has none."""
+    """The captions of the table of contents, each with its pages; the front page has none."""
     found = [(part.caption, [page.docname for page in part.pages]) for part in read_book().parts]
     found[-1][1].append(index.PAGE)
     return found

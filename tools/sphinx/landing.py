@@ -11,7 +11,6 @@ Numbers come from book/claims.yml and book/results; nothing is typed.
 
 import html
 from collections import Counter
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -78,7 +77,7 @@ def on_trial(claims: list[ledger.Claim]) -> tuple[str, str]:
     heads = {**ledger.VERDICTS, "context": "history or opinion"}
     named = [f"{counts[verdict]} {words}" for verdict, words in heads.items() if counts[verdict]]
     sources = len({claim.source for claim in claims})
-    text = f"From {sources} texts to learn Adam from: {'; '.join(named)}. Each with its cell."
+    text = f"From {sources} texts to learn Adam from: {'; '.join(named)}. Each with the reason."
     return f"{len(claims)} statements on trial", text
 
 
@@ -88,9 +87,8 @@ def stored_runs() -> tuple[str, str]:
     seeds = [len(result["seeds"]) for result in compared]
     runs = sum(len(result["runs"]) for result in compared)
     text = (
-        f"In {len(compared)} stored experiments, none with fewer than {min(seeds)} seeds. Rates "
-        "are tuned with equal budgets, a difference has its interval, and where runs do not "
-        "separate two methods the text says so."
+        f"In {len(compared)} stored experiments, none with fewer than {min(seeds)} seeds. Each "
+        "says which machine, versions and date it is from, and which command runs it again."
     )
     return f"{runs:,} training runs", text
 
@@ -173,13 +171,8 @@ CARDS = "_static/cards"
 
 
 def draw(app, exception):
-    """The cards' pictures, anew where a chapter is newer."""
-    if exception or app.builder.format != "html":
-        return
-    for page in book.read().chapters:
-        path = Path(app.outdir) / CARDS / f"{page.name}.png"
-        if not path.is_file() or path.stat().st_mtime < (book.ROOT / page.file).stat().st_mtime:
-            pictures.save(pictures.card(page), path)
+    if not exception and app.builder.format == "html":
+        pictures.draw(app, CARDS, book.read().chapters, pictures.card)
 
 
 def add_style(app, page, template, context, doctree):

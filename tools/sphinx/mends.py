@@ -92,7 +92,7 @@ def drop_what_no_page_loads(app, exception):
 
 def drop_old_pages(app, exception):
     """Pages that an earlier version of the book had; Sphinx leaves them where they are."""
-    out, made = Path(app.outdir), app.env.found_docs | {"404", "genindex", "index", "search"}
+    out, made = Path(app.outdir), app.env.found_docs | {"404", "genindex", "search"}
     for path in [*out.glob("*.html"), *out.glob("book/**/*.html")]:
         if path.relative_to(out).with_suffix("").as_posix() not in made:
             path.unlink()

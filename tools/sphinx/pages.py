@@ -187,7 +187,7 @@ def not_found(here) -> str:
     chapters = [(f"{c.docname}.html", html.escape(c.heading)) for c in read_book().chapters]
     return template.substitute(
         logo=(ROOT / LOGO).read_text(encoding="utf-8").strip(),
-        introduction=path("index.html"),
+        front=path("index.html"),
         search=path("search.html"),
         glossary=path("book/glossary.html"),
         index=path("genindex.html"),

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import textwrap
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import matplotlib
@@ -68,7 +69,7 @@ def preview(page: Page) -> Image.Image:
     name = read_config()["title"]
     title, question = (page.heading, page.question) if page.is_chapter else (page.title, "")
     if title == name:
-        name, question = "", "A book that runs, on the optimizer behind most neural networks"
+        name, question = "", "A book that runs, on the optimizer Adam and its family"
     draw.text((50, 60), name, font=font(26), fill=MUTED)
     large = font(52, "-Bold")
     draw.multiline_text((50, 130), textwrap.fill(title, 16), font=large, fill=INK, spacing=14)
@@ -84,3 +85,11 @@ def save(picture: Image.Image, path: Path) -> None:
     """In few colours, which a drawing does not miss."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.quantize(64, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
+
+
+def draw(app, folder: str, pages: Iterable[Page], of: Callable[[Page], Image.Image]) -> None:
+    """The pictures of pages into a folder of the site, anew where a page is newer than its own."""
+    for page in pages:
+        path = Path(app.outdir) / folder / f"{page.name}.png"
+        if not path.is_file() or path.stat().st_mtime < (ROOT / page.file).stat().st_mtime:
+            save(of(page), path)

@@ -3,8 +3,6 @@
 A page that the table of contents does not list has the front page's.
 """
 
-from pathlib import Path
-
 from tools import book
 from tools.sphinx import pictures
 
@@ -18,12 +16,8 @@ def address(docname: str) -> str:
 
 
 def draw(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    for page in book.read().pages:
-        path = Path(app.outdir) / FOLDER / f"{page.name}.png"
-        if not path.is_file() or path.stat().st_mtime < (book.ROOT / page.file).stat().st_mtime:
-            pictures.save(pictures.preview(page), path)
+    if not exception and app.builder.format == "html":
+        pictures.draw(app, FOLDER, book.read().pages, pictures.preview)
 
 
 def setup(app):
