@@ -25,7 +25,7 @@ def root(tmp_path_factory):
     """What `make chapter` reads and writes, in a copy."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "book", folder / "book")
-    for name in ("_config.yml", "_toc.yml", "README.md"):
+    for name in ("_config.yml", "_toc.yml", "index.md", "README.md"):
         shutil.copy(ROOT / name, folder)
     return folder
 
