@@ -1,6 +1,7 @@
 """The front page's parts, the strips of chapters, their pictures, and what trims the styles."""
 
 import json
+import math
 import re
 import types
 from pathlib import Path
@@ -49,6 +50,19 @@ def test_equal_means_equal():
     for run in experiments.load("torch_equal")["runs"]:
         limit = 1e-8 if run["optimizer"] == landing.SINGLE else 1e-12
         assert run["difference"] < limit, run
+
+
+@pytest.mark.parametrize("name", ["README.md", "index.md"])
+def test_the_digits_that_texts_promise_are_those_that_agree(name):
+    digits = {}
+    for run in experiments.load("torch_equal")["runs"]:
+        single = run["optimizer"] == landing.SINGLE
+        agreed = math.floor(-math.log10(run["difference"])) if run["difference"] else 16
+        digits[single] = min(agreed, digits.get(single, 16))
+    text = " ".join((book.ROOT / name).read_text(encoding="utf-8").split())
+    promised = re.search(r"to (\w+) digits[,(\s]+NAdam to (\w+)", text)
+    words = {8: "eight", 9: "nine", 11: "eleven", 12: "twelve", 13: "thirteen"}
+    assert promised.groups() == (words[digits[False]], words[digits[True]])
 
 
 def test_the_front_page_counts_stored_runs():
