@@ -5,6 +5,7 @@ import re
 import types
 from pathlib import Path
 
+import matplotlib
 import pydata_sphinx_theme
 import pytest
 import tinycss2
@@ -15,7 +16,7 @@ from small_book import SmallBook, words
 
 from adamtut import experiments
 from tools import book
-from tools.sphinx import landing, ledger, pictures, previews, trim, way
+from tools.sphinx import code_spans, landing, ledger, pictures, previews, trim, way
 
 BOOK = book.read()
 
@@ -148,6 +149,10 @@ def test_names_are_words_of_pages_and_stems_of_scripts(tmp_path):
     assert not found.have("gone")
 
 
+def glyphs(font):
+    return set(TTFont(font).getBestCmap())
+
+
 def test_a_build_keeps_the_icons_that_are_asked_for(tmp_path):
     vendor = Path(pydata_sphinx_theme.__file__).parent
     [font] = vendor.rglob("webfonts/fa-solid-900.ttf")
@@ -164,9 +169,43 @@ def test_a_build_keeps_the_icons_that_are_asked_for(tmp_path):
     app = types.SimpleNamespace(outdir=tmp_path, builder=types.SimpleNamespace(format="html"))
     trim.trim(app, None)
     css = (folder / "css" / "all.min.css").read_text(encoding="utf-8")
-    assert "fa-list" in css and "fa-bell" not in css and 'fa-solid-900.woff) format("woff")' in css
-    assert [path.name for path in (folder / "webfonts").iterdir()] == ["fa-solid-900.woff"]
-    assert set(TTFont(folder / "webfonts" / "fa-solid-900.woff").getBestCmap()) == {0xF03A}
+    assert "fa-list" in css and "fa-bell" not in css
+    assert 'fa-solid-900.woff2) format("woff2")' in css and ".ttf" not in css
+    assert [path.name for path in (folder / "webfonts").iterdir()] == ["fa-solid-900.woff2"]
+    assert glyphs(folder / "webfonts" / "fa-solid-900.woff2") == {0xF03A}
+
+
+def test_a_build_keeps_the_letters_of_formulas_that_some_page_has(tmp_path):
+    font = TTFont(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "cmr10.ttf")
+    font.flavor = "woff2"
+    (tmp_path / "fonts").mkdir()
+    font.save(tmp_path / "fonts" / "KaTeX_Main-Regular.woff2")
+    (tmp_path / "a.html").write_text("<i>a&lt;&#x393;</i>", encoding="utf-8")
+    app = types.SimpleNamespace(outdir=tmp_path, builder=types.SimpleNamespace(format="html"))
+    trim.trim(app, None)
+    left = glyphs(tmp_path / "fonts" / "KaTeX_Main-Regular.woff2")
+    assert ord("<") in left and ord("a") in left and ord("b") not in left
+
+
+CSS = """
+html[data-theme="light"] .highlight{ background: #fefefe; color: #080808 }
+html[data-theme="light"] .highlight .k{ color: #6730C5 }
+html[data-theme="light"] .highlight .n{ color: #080808 }
+html[data-theme="light"] .highlight .o{ color: #080808 }
+html[data-theme="dark"] .highlight{ background: #2b2b2b; color: #F8F8F2 }
+html[data-theme="dark"] .highlight .n{ color: #f8f8f2 }
+html[data-theme="dark"] .highlight .o{ color: #ABE338 }
+"""
+
+
+def test_only_what_has_no_colour_of_its_own_loses_its_mark():
+    names = code_spans.plain_classes(CSS)
+    code = '<span class="k">if</span> <span class="n">x</span><span class="o">+</span>'
+    assert code_spans.without(code, names) == code.replace('<span class="n">x</span>', "x")
+    formula = '<span class="mord n">x</span>'
+    assert code_spans.without(formula, names) == formula
+    with pytest.raises(ValueError, match="expected rules"):
+        code_spans.plain_classes("")
 
 
 def test_a_tally_counts_and_knows_the_verdicts(tmp_path):
