@@ -96,11 +96,22 @@ def test_a_strip_names_both_neighbours():
 def test_pictures_have_their_sizes(tmp_path):
     for page in [BOOK.pages[0], BOOK.page("book/05_adam"), BOOK.page("book/06_bias_correction")]:
         assert pictures.preview(page).size == (1200, 630)
-        assert pictures.card(page).size == (400, 225)
+        assert pictures.card(page).size == pictures.CARD
     pictures.save(pictures.preview(BOOK.pages[0]), tmp_path / "a" / "b.png")
     with Image.open(tmp_path / "a" / "b.png") as saved:
         assert saved.size == (1200, 630)
     assert (tmp_path / "a" / "b.png").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("size", [(800, 200), (200, 800)])
+def test_nothing_of_a_picture_is_cut(size):
+    ground = pictures.fitted(Image.new("RGB", size, "black"), (400, 275))
+    dark = ground.convert("L").point(lambda light: 255 * (light < 128)).getbbox()
+    width, height = dark[2] - dark[0], dark[3] - dark[1]
+    assert ground.size == (400, 275) and width / height == pytest.approx(
+        size[0] / size[1], rel=0.01
+    )
+    assert width == 400 or height == 275
 
 
 def test_a_preview_is_of_its_own_page():

@@ -2,8 +2,8 @@
 
 The theme brings all of Bootstrap, all of Font Awesome and more: two thirds of a page's weight, all
 of which the first paint waits for. A rule stays if every class in its selector is a word in some
-page or script, or begins as one that a script puts together, `bs-${placement}`. The fonts of icons keep those
-that the rules that remain ask for, the fonts of formulas the letters that some page has.
+page or script, or begins as one that a script puts together, `bs-${placement}`. The fonts of icons
+keep those that the rules that remain ask for, the fonts of formulas the letters that some page has.
 """
 
 import html
