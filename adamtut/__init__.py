@@ -9,7 +9,7 @@ is imported when it is first used, so that `import adamtut` needs NumPy alone.
 
 import importlib
 
-from adamtut.descend import descend, iterate
+from adamtut.loop import descend, iterate
 
 __version__ = "0.1.0"
 __all__ = [

@@ -13,7 +13,7 @@ from adamtut import rules
 
 
 @dataclass(frozen=True)
-class Rule:
+class Description:
     """What is known of one rule.
 
     Attributes
@@ -42,7 +42,7 @@ class Rule:
     defaults: dict[str, Any]
 
 
-def describe(function: Callable[..., tuple]) -> Rule:
+def describe(function: Callable[..., tuple]) -> Description:
     """Read a rule's signature and docstring; a rule of your own needs no line `Source`.
 
     >>> describe(rules.adam).state
@@ -53,7 +53,7 @@ def describe(function: Callable[..., tuple]) -> Rule:
     parameters = list(inspect.signature(function).parameters.values())[2:]  # after g and t
     text = inspect.getdoc(function) or ""
     source = re.search(r"^Source: (.+) (\d{4})(?:, (.+))?$", text, re.MULTILINE)
-    return Rule(
+    return Description(
         name=getattr(function, "__name__", repr(function)),
         function=function,
         title=text.partition("\n")[0],

@@ -17,6 +17,7 @@ import torch
 from torch.optim import lr_scheduler as schedulers
 
 from adamtut import ops, optim
+from adamtut.optim import eager
 from adamtut.registry import RULES
 from adamtut.schedules import constant, linear_decay, linear_warmup, lr_lambda
 
@@ -1202,7 +1203,7 @@ def test_settings_may_be_of_single_precision_and_pairs_lists(kind):
 
 # Layouts, dtypes.
 
-COUNT = 2 * optim.CHUNK + 3
+COUNT = 2 * eager.CHUNK + 3
 
 
 def strided(shape):
@@ -1233,7 +1234,7 @@ LAYOUTS = {
     "strided": lambda: [strided((3, 4)), strided((3, 4))],
     "strided gradient": lambda: [torch.zeros(5), strided((5,))],
     "longer than a chunk": lambda: [torch.zeros(COUNT) for _ in "xg"],
-    "exactly a chunk": lambda: [torch.zeros(optim.CHUNK) for _ in "xg"],
+    "exactly a chunk": lambda: [torch.zeros(eager.CHUNK) for _ in "xg"],
     "long and strided": lambda: [strided((COUNT,)), strided((COUNT,))],
     "long and transposed": lambda: [permuted(3, 65537), permuted(3, 65537)],
 }
@@ -1267,7 +1268,7 @@ def test_every_layout(name, layout, dtype):
 @every_class
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64])
 def test_gradients_are_left_alone(name, dtype):
-    params = parameters((3, 2), (), (optim.CHUNK + 1,), dtype=dtype)
+    params = parameters((3, 2), (), (eager.CHUNK + 1,), dtype=dtype)
     optimizer = CLASSES[name](params, weight_decay=0.1, maximize=True, **SETTINGS[name])
     for p in params:
         p.grad = slope(p.detach(), 1)
@@ -1387,7 +1388,7 @@ FUSED = ["SGD", "Adagrad", "Adam", "AdamW", "AMSGrad"]
 @pytest.mark.parametrize("name", FUSED)
 def test_half_precision_is_within_two_ulps_of_torchs_fused_step(name, dtype):
     # torch 2.13's fused SGD on the CPU goes wrong in half precision where it uses vectors.
-    shapes = [(7,)] * 100 if name == "SGD" else [(optim.CHUNK + 5,)]
+    shapes = [(7,)] * 100 if name == "SGD" else [(eager.CHUNK + 5,)]
     ours, theirs = parameters(*shapes, dtype=dtype), parameters(*shapes, dtype=dtype)
     settings = SETTINGS[name] | {"weight_decay": 0.1}
     optimizer = CLASSES[name](ours, **settings)
@@ -1503,7 +1504,9 @@ def test_a_scaler_skips_the_step_that_overflowed(name):
 @pytest.mark.parametrize("compile", [False, True])
 def test_two_parameters_in_one_place_move_one_after_the_other(compile, monkeypatch):
     """Each by its own gradient; a graph of both may read both before it writes one."""
-    monkeypatch.setattr(optim, "_kernels", graphs := {})
+    from adamtut.optim import inductor  # which takes seconds to import
+
+    monkeypatch.setattr(inductor, "_kernels", graphs := {})
     runs = []
     for made, settings in ((optim.NAdam, {"compile": compile}), (torch.optim.NAdam, {})):
         (p,) = parameters((5,))
@@ -1662,8 +1665,8 @@ def test_a_rule_that_mixes_elements_is_not_compiled(made):
 
 
 def test_the_rules_of_the_book_may_be_compiled_and_run_in_parts():
-    assert all(optim._is_elementwise(rule.function) for rule in RULES.values())
-    assert optim._is_elementwise(lambda g, t: (ops.sqrt(g),))  # not a number is no mixture
+    assert all(eager.is_elementwise(rule.function) for rule in RULES.values())
+    assert eager.is_elementwise(lambda g, t: (ops.sqrt(g),))  # not a number is no mixture
 
 
 def test_signatures_of_subclasses():

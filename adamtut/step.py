@@ -1,0 +1,58 @@
+"""One step of one array: the arithmetic that `descend` and every engine of `optim` share."""
+
+from typing import Any
+
+from adamtut.registry import Description
+
+
+def take_step(
+    about: Description,
+    x: Any,
+    g: Any,
+    state: Any,
+    t: Any,
+    *,
+    lr: Any,
+    hyper: dict[str, Any],
+    weight_decay: Any = None,
+    l2: Any = None,
+    maximize: bool = False,
+) -> tuple[Any, list]:
+    """Return the new parameters and the new state; nothing that was passed is changed.
+
+    The order is PyTorch's, and so are the roundings: the decoupled decay is a factor of `x`.
+
+    Parameters
+    ----------
+    about
+        What `registry.describe` says of the rule.
+    x, g
+        Parameters and gradient, of one shape: NumPy arrays, tensors, or what stands in for them.
+    state
+        The rule's state after step t - 1, a sequence; at the start its start values, or empty.
+    t
+        Number of the step, from 1.
+    lr
+        Learning rate α, a number, or an array that broadcasts against `x`.
+    hyper
+        The rule's hyper-parameters.
+    weight_decay, l2
+        Decay λ, decoupled (Loshchilov & Hutter 2019, algorithm 2, with PyTorch's product of rate
+        and decay) and as a penalty. None is none, where 0 would turn an infinite `x` into NaN.
+    maximize
+        Climb instead of descend.
+
+    Examples
+    --------
+    >>> from adamtut.registry import RULES
+    >>> take_step(RULES["momentum"], 8.0, 2.0, [1.0], 2, lr=0.25, hyper={"beta": 0.5})
+    (7.375, [2.5])
+    """
+    if maximize:
+        g = -g
+    if l2 is not None:
+        g = g + l2 * x
+    d, *state = about.function(g, t, *state, **hyper)
+    if weight_decay is not None:
+        x = x * (1 - lr * weight_decay)
+    return x - lr * d, state
