@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from adamtut.checks import check_hyper, check_range
 from adamtut.progress import late_bar
 from adamtut.registry import describe
-from adamtut.step import take_step
+from adamtut.step import start_state, take_step
+from adamtut.traits import Rule
 
-Rule = Callable[..., tuple]
 Gradient = Callable[..., ArrayLike]
 Rate = float | ArrayLike | Callable[[int], Any]
 
@@ -26,7 +26,8 @@ def descend(
     Parameters
     ----------
     rule
-        An update rule of `adamtut.rules`, or any function with the same signature.
+        An update rule of `adamtut.rules`, or any function with such a signature; it may declare
+        what `adamtut.traits` has.
     grad
         `grad(x)`, or `grad(x, t)` for a stream that depends on the step number t = 1, 2, …;
         returns an array of the shape of `x`.
@@ -128,7 +129,7 @@ def iterate(
 
 def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper):
     about = describe(rule)
-    state: Any = ()
+    state = start_state(about, x)
     yield x
     for t in itertools.count(1):
         g = _gradient(grad(x, t), x, t)
@@ -176,7 +177,7 @@ def _check_hyper(rule, hyper):
         takes = ", ".join(about.defaults) or "no hyper-parameters"
         raise TypeError(f"{about.name} takes {takes}; it does not take {', '.join(unknown)}")
     for name, value in hyper.items():
-        check_hyper(name, value, about.defaults[name])
+        check_hyper(name, value, about.defaults[name], about.ranges.get(name))
 
 
 def _schedule(lr, x):

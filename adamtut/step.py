@@ -5,6 +5,11 @@ from typing import Any
 from adamtut.registry import Description
 
 
+def start_state(about: Description, x: Any) -> list:
+    """The state before step 1, for the parameters `x`; a start that is a function gets a copy."""
+    return [start(1 * x) if callable(start) else start for start in about.state.values()]
+
+
 def take_step(
     about: Description,
     x: Any,
@@ -29,13 +34,13 @@ def take_step(
     x, g
         Parameters and gradient, of one shape: NumPy arrays, tensors, or what stands in for them.
     state
-        The rule's state after step t - 1, a sequence; at the start its start values, or empty.
+        The rule's state after step t - 1, a sequence; that of `start_state` before the first.
     t
         Number of the step, from 1.
     lr
         Learning rate α, a number, or an array that broadcasts against `x`.
     hyper
-        The rule's hyper-parameters.
+        The rule's hyper-parameters; `x`, where it wants that, is added here.
     weight_decay, l2
         Decay λ, decoupled (Loshchilov & Hutter 2019, algorithm 2, with PyTorch's product of rate
         and decay) and as a penalty. None is none, where 0 would turn an infinite `x` into NaN.
@@ -52,6 +57,8 @@ def take_step(
         g = -g
     if l2 is not None:
         g = g + l2 * x
+    if about.wants_x:
+        hyper = hyper | {"x": x}
     d, *state = about.function(g, t, *state, **hyper)
     if weight_decay is not None:
         x = x * (1 - lr * weight_decay)

@@ -2,11 +2,15 @@
 
 A class is data: its rule, and what PyTorch calls the rule's state and hyper-parameters. All of the
 arithmetic is in `adamtut.rules`; `RuleOptimizer` keeps the books, as a `torch.optim.Optimizer`
-does. A rule of your own, written with `adamtut.ops`, becomes an optimizer in two lines. Its
-hyper-parameters may not be negative, and each needs a default::
+does. A rule of your own, written with `adamtut.ops`, becomes an optimizer in two lines; each of its
+hyper-parameters needs a default::
 
     class SignDescent(RuleOptimizer):
         rule = staticmethod(lambda g, t: (ops.sign(g),))
+
+Such a rule is given whole tensors. One that treats each element by itself runs faster where it says
+so, ``staticmethod(elementwise(lambda g, t: (ops.sign(g),)))``, with `adamtut.traits.elementwise`;
+that module also has what a rule may say of its states and of ranges.
 """
 
 try:

@@ -3,16 +3,19 @@
 import contextlib
 import inspect
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from adamtut.checks import check_hyper
+from adamtut.checks import check_hyper, kind
 from adamtut.optim import eager
-from adamtut.optim.eager import as_python, describe, real, scalar_slots
+from adamtut.optim.eager import as_python, describe, real, widened
+from adamtut.traits import AT_LEAST_0, Range, Rule
 
 _CLASS_DEFAULT: Any = object()
 
@@ -43,8 +46,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         Climb instead of descend.
     compile
         Compile the rule with PyTorch's inductor, once for each list of shapes that has gradients,
-        which takes seconds. Needs a C++ compiler; without one a warning says so, and the rule
-        runs as it is.
+        which takes seconds. Needs a C++ compiler, and a rule that declares to be elementwise;
+        without them a warning says so, and the rule runs as it is.
     **settings
         The rule's hyper-parameters, under PyTorch's names; `inspect.signature` shows them.
 
@@ -60,12 +63,13 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     Notes
     -----
-    Parameters may be real or complex, of any shape, layout of strides, and device. float16 and
+    Parameters may be real or complex, of any shape, layout of strides, and device. Of complex ones
+    a rule sees the real view, whose last axis holds real and imaginary part. float16 and
     bfloat16 are computed in float32, and rounded once when stored. `state_dict` has PyTorch's
     keys: checkpoints go from and to PyTorch's class of the same name, in the middle of a run.
     """
 
-    rule: Callable[..., tuple]
+    rule: Rule
     # Defaults that differ from the rule's, and further arguments; under PyTorch's names.
     numbers: ClassVar[dict[str, Any]] = {}
     # The rule's hyper-parameter → PyTorch's argument.
@@ -74,6 +78,8 @@ class RuleOptimizer(torch.optim.Optimizer):
     slots: ClassVar[dict[str, str]] = {}
     # The rule's state → the argument that holds its start value.
     starts: ClassVar[dict[str, str]] = {}
+    # Ranges of arguments that are not the rule's own, or wider in PyTorch.
+    ranges: ClassVar[dict[str, Range]] = {}
     # Arguments of PyTorch's with one legal value here, and what to do instead.
     fixed: ClassVar[dict[str, tuple[Any, str]]] = {}
     # Whether each parameter counts its steps; PyTorch's SGD does not.
@@ -100,6 +106,13 @@ class RuleOptimizer(torch.optim.Optimizer):
             "compile": False,
             **cls.numbers,
         }
+
+    @classmethod
+    def _ranges(cls):
+        rule = {
+            cls.arguments.get(k, k): allowed for k, allowed in describe(cls.rule).ranges.items()
+        }
+        return {"lr": AT_LEAST_0, "weight_decay": AT_LEAST_0, **rule, **cls.ranges}
 
     @classmethod
     def _fixed(cls):
@@ -129,18 +142,19 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     @classmethod
     def _check(cls, settings):
-        name, known = cls.__name__, cls._settings()
+        name, known, ranges = cls.__name__, cls._settings(), cls._ranges()
         for key, value in settings.items():
             if key in cls._fixed():
                 legal, advice = cls._fixed()[key]
                 if value != legal and (value or legal):
                     raise ValueError(f"{name} has {key}={legal} only, got {value}; {advice}")
             elif key in known:
-                pair = key == "betas" and isinstance(value, tuple | list)
-                if not all(_is_single(entry) for entry in (value if pair else [value])):
-                    expected = "a pair (beta1, beta2)" if key == "betas" else "one number"
+                default = known[key]
+                several = isinstance(default, tuple) and isinstance(value, tuple | list)
+                if not all(_is_single(entry) for entry in (value if several else [value])):
+                    expected = kind(key, default)
                     raise ValueError(f"{name}: {key} must be {expected}, got {value!r}")
-                check_hyper(key, as_python(value), known[key], where=f"{name}: ")
+                check_hyper(key, as_python(value), default, ranges.get(key), where=f"{name}: ")
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters; what it does not set is taken from the class's arguments."""
@@ -178,7 +192,8 @@ class RuleOptimizer(torch.optim.Optimizer):
             state = self.state[p] if stateful else {}
             t = _next_step(state) if self.counts_steps else 1
             work[t, p.device].append((p, self._slots_of(p, state, group, rule)))
-        run = _compiled_engine().run if self.defaults["compile"] else eager.run
+        compiled = self.defaults["compile"] and _can_be_compiled(rule)
+        run = _compiled_engine().run if compiled else eager.run
         for (t, _), tensors in work.items():
             run(rule, tensors, t, **self._settings_at(t, group, rule))
             if self.counts_steps:
@@ -196,18 +211,22 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _slots_of(self, p, state, group, rule):
         """The rule's state of a parameter, made where it is missing."""
         slots = []
-        for slot, start in describe(rule).state.items():
-            key, number = self.slots.get(slot, slot), slot in scalar_slots(rule)
+        about = describe(rule)
+        for slot, start in about.state.items():
+            key, number = self.slots.get(slot, slot), slot in about.scalars
+            varies = callable(start)  # with the parameter, as does its shape
             if state.get(key) is None:
                 start = group[self.starts[slot]] if slot in self.starts else start
                 state[key] = _allocate(p, start, number)
-            elif not number and state[key].shape != p.shape:
+            alike = number or (varies and not about.elementwise)
+            if not alike and real(state[key]).shape != real(p).shape:
                 raise RuntimeError(
                     f"{type(self).__name__}: {key} has shape {tuple(state[key].shape)}, but the "
                     f"parameter has {tuple(p.shape)} now; make a new optimizer for it"
                 )
-            elif not number and state[key].dtype != p.dtype:  # after model.float() and the like
-                state[key] = state[key].to(p.dtype)
+            dtype = real(p).dtype if varies else p.dtype
+            if not number and state[key].dtype != dtype:  # after model.float() and the like
+                state[key] = state[key].to(dtype)
             slots.append(state[key])
         return slots
 
@@ -282,7 +301,8 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def _own(self, state_dict):
         """Copy what loading shares with the dictionary, and undo its casts of single numbers."""
-        numbers = {"step"} | {self.slots.get(slot, slot) for slot in scalar_slots(type(self).rule)}
+        scalars = describe(type(self).rule).scalars
+        numbers = {"step"} | {self.slots.get(slot, slot) for slot in scalars}
         saved = [i for group in state_dict["param_groups"] for i in group["params"]]
         live = [p for group in self.param_groups for p in group["params"]]
         for i, p in zip(saved, live, strict=True):
@@ -333,11 +353,29 @@ def _next_step(state):
 
 
 def _allocate(p, start, is_number):
+    """A state of a parameter at the start."""
+    value = start(widened(1 * real(p))) if callable(start) else start  # which may keep its argument
     if is_number:
-        return torch.tensor(start, dtype=torch.float64, device="cpu")
+        return torch.tensor(as_python(value), dtype=torch.float64, device="cpu")
+    if callable(start):
+        return torch.as_tensor(value, dtype=real(p).dtype, device=p.device).clone()
     state = torch.zeros_like(p, memory_format=torch.preserve_format)
-    real(state).fill_(start)
+    real(state).fill_(value)
     return state
+
+
+@cache
+def _can_be_compiled(rule):
+    """Whether a rule is elementwise; where it is not, say so, once."""
+    about = describe(rule)
+    if not about.elementwise:
+        warnings.warn(
+            f"compile=True is for rules that treat each element by itself; {about.name} does not "
+            "declare that (adamtut.traits.elementwise), and runs whole and uncompiled.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return about.elementwise
 
 
 def _compiled_engine():

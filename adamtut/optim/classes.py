@@ -5,6 +5,7 @@ from typing import ClassVar
 from adamtut import rules
 from adamtut.optim.base import RuleOptimizer
 from adamtut.optim.eager import as_python
+from adamtut.traits import AT_LEAST_0
 
 
 class SGD(RuleOptimizer):
@@ -17,6 +18,7 @@ class SGD(RuleOptimizer):
     numbers: ClassVar = {"momentum": 0.0, "nesterov": False}
     arguments: ClassVar = {"beta": "momentum"}
     slots: ClassVar = {"m": "momentum_buffer"}
+    ranges: ClassVar = {"momentum": AT_LEAST_0}
     fixed: ClassVar = {"dampening": (0, "for an average scale lr by 1 - momentum")}
     counts_steps = False
 
@@ -46,6 +48,7 @@ class Adagrad(RuleOptimizer):
     numbers: ClassVar = {"lr": 1e-2}
     slots: ClassVar = {"s": "sum"}
     starts: ClassVar = {"s": "initial_accumulator_value"}
+    ranges: ClassVar = {"initial_accumulator_value": AT_LEAST_0}
     fixed: ClassVar = {"lr_decay": (0, "use a scheduler")}
 
 
@@ -55,6 +58,7 @@ class RMSprop(RuleOptimizer):
     rule = staticmethod(rules.rmsprop)
     numbers: ClassVar = {"lr": 1e-2, "alpha": 0.99}
     arguments: ClassVar = {"beta": "alpha"}
+    ranges: ClassVar = {"alpha": AT_LEAST_0}
     slots: ClassVar = {"v": "square_avg"}
     fixed: ClassVar = {
         "momentum": (0, "use Adam for momentum"),
@@ -127,6 +131,7 @@ class Yogi(RuleOptimizer):
     numbers: ClassVar = {"lr": 1e-2}
     slots: ClassVar = {"m": "exp_avg", "v": "exp_avg_sq"}
     starts: ClassVar = {"v": "initial_accumulator_value"}
+    ranges: ClassVar = {"initial_accumulator_value": AT_LEAST_0}
 
 
 class PowerSign(RuleOptimizer):

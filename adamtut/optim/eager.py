@@ -24,34 +24,9 @@ def as_python(value):
 
 
 @cache
-def scalar_slots(rule):
-    """The states that are one number whatever the gradient, as NAdam's product."""
-    with np.errstate(all="ignore"):
-        _, *state = rule(np.zeros(2), 1)
-    names = describe(rule).state
-    return {name for name, value in zip(names, state, strict=True) if np.ndim(value) == 0}
-
-
-@cache
-def is_elementwise(rule):
-    """Whether a rule treats each element by itself, as all of the book do: tried on two steps."""
-    stream = np.array([[[1.0, -2.0], [3.0, 0.5]], [[-0.3, 4.0], [-1.0, 2.0]]])
-    together: list = []
-    alone: list[list] = [[]] * 4
-    with np.errstate(all="ignore"):
-        for t, g in enumerate(stream, start=1):
-            d, *together = rule(g, t, *together)
-            steps = [rule(x, t, *state) for x, state in zip(g.reshape(4, 1), alone, strict=True)]
-            alone = [state for _, *state in steps]
-            if not np.array_equal(np.ravel(d), np.ravel([d for d, *_ in steps]), equal_nan=True):
-                return False
-    return True
-
-
-@cache
 def are_numbers(rule):
     """For each state whether it is one number."""
-    return [slot in scalar_slots(rule) for slot in describe(rule).state]
+    return [slot in describe(rule).scalars for slot in describe(rule).state]
 
 
 def real(tensor):
@@ -68,15 +43,29 @@ def update(rule, tensors, t, hyper, functions, **numbers):
     about, hyper = describe(rule), _with_functions(hyper, functions)
     returned: list[list] = []
     for x, g, state in tensors:
-        wide_x, wide_g, *wide_state = [_widened(a) for a in (x, g, *state)]
+        wide_x, wide_g, *wide_state = [widened(a) for a in (x, g, *state)]
         new_x, new_state = take_step(about, wide_x, wide_g, wide_state, t, hyper=hyper, **numbers)
+        _check_shapes(about, state, new_state)
+        x.copy_(new_x)
         returned.append([])
-        for old, value in zip((x, *state), (new_x, *new_state), strict=True):
-            if getattr(old, "ndim", 0) > 0:
-                old.copy_(value)
-            else:
+        for old, value, number in zip(state, new_state, are_numbers(rule), strict=True):
+            if number:
                 returned[-1].append(value)
+            else:
+                old.copy_(value)
     return returned
+
+
+def _check_shapes(about, state, new_state):
+    """Refuse a state whose shape changed: it would be stored wherever it fits by broadcasting."""
+    for slot, old, new in zip(about.state, state, new_state, strict=True):
+        before, after = getattr(old, "shape", ()), getattr(new, "shape", ())
+        if before != after:
+            raise ValueError(
+                f"{about.name} returns a state {slot} of shape {tuple(after)}, which had "
+                f"{tuple(before)}. A state has the shape of the gradient, unless its start is a "
+                "function of the parameter, or adamtut.traits.scalar_states declares it"
+            )
 
 
 def _with_functions(hyper, functions):
@@ -84,7 +73,8 @@ def _with_functions(hyper, functions):
     return hyper | {name: lambda t, value=value: value for name, value in functions.items()}
 
 
-def _widened(array):
+def widened(array):
+    """The array in float32 where it is of half precision."""
     half = getattr(array, "dtype", None) in (torch.float16, torch.bfloat16)
     return array.float() if half else array
 
@@ -98,16 +88,9 @@ def run(rule, tensors, t, **numbers):
             _step_tensors(rule, p, slots, t, **numbers)
 
 
-def views(rule, p, slots):
-    """x, g and state of a parameter as real tensors of one dimension or more; numbers stay 0-d."""
-    numbers = [False, False, *are_numbers(rule)]
-    g = p.grad.resolve_conj().resolve_neg()
-    tensors = zip((p, g, *slots), numbers, strict=True)
-    return [tensor if number else _at_least_1d(real(tensor)) for tensor, number in tensors]
-
-
-def _at_least_1d(tensor):
-    return tensor if tensor.ndim else tensor.view(1)
+def views(p, slots):
+    """x, g and state of a parameter as real tensors."""
+    return [real(tensor) for tensor in (p, p.grad.resolve_conj().resolve_neg(), *slots)]
 
 
 def _as_numpy(rule, p, slots):
@@ -121,9 +104,10 @@ def _as_numpy(rule, p, slots):
     if p.is_neg() or p.is_inference():  # the first has a minus that its memory does not have
         return None
     x, g, *state = [tensor.numpy(force=True) for tensor in (p, p.grad, *slots)]
-    if not x.flags.c_contiguous and not is_elementwise(rule):
+    elementwise = describe(rule).elementwise
+    if not x.flags.c_contiguous and not elementwise:
         return None  # elements that mix need their places, and these may share memory
-    if not x.flags.c_contiguous or (x.size > CHUNK and is_elementwise(rule)):
+    if not x.flags.c_contiguous or (x.size > CHUNK and elementwise):
         flat = _flattened([x, g, *state], [False, False, *are_numbers(rule)])
         if flat is None:
             return None
@@ -142,14 +126,15 @@ def _flattened(arrays, numbers):
 
 
 def _step_arrays(rule, arrays, t, hyper, functions, **numbers):
-    """Step arrays in place, in parts whose temporaries fit the cache."""
+    """Step arrays in place; an elementwise rule in parts whose temporaries fit the cache."""
     about = describe(rule)
     x, g, state = arrays
     hyper = _with_functions(hyper, functions)
     before = [a.item() if n else a for a, n in zip(state, are_numbers(rule), strict=True)]
-    for part in _parts(x.size) if x.ndim == 1 and is_elementwise(rule) else [...]:
+    for part in _parts(x.size) if x.ndim == 1 and about.elementwise else [...]:
         old = [a[part] if isinstance(a, np.ndarray) else a for a in before]
         new_x, new = take_step(about, x[part], g[part], old, t, hyper=hyper, **numbers)
+        _check_shapes(about, old, new)
         x[part] = new_x
         for array, value in zip(state, new, strict=True):
             array[part if array.ndim else ...] = value
@@ -161,7 +146,7 @@ def _parts(size):
 
 def _step_tensors(rule, p, slots, t, **numbers):
     """Step tensors that NumPy cannot hold: of another device, dtype or type."""
-    x, g, *state = views(rule, p, slots)
+    x, g, *state = views(p, slots)
     single = are_numbers(rule)
     old = [a.item() if number else a for a, number in zip(state, single, strict=True)]
     (changed,) = update(rule, [(x, g, old)], t, **numbers)

@@ -21,7 +21,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.split_module import split_module
 
 from adamtut.optim import eager
-from adamtut.optim.eager import are_numbers, describe, is_elementwise, update, views
+from adamtut.optim.eager import are_numbers, update, views
 from adamtut.progress import late_line
 
 aten = torch.ops.aten
@@ -32,18 +32,18 @@ _kernels: dict[tuple, Callable[..., Any]] = {}
 
 
 def run(rule, tensors, t, **numbers):
-    """As `eager.run`, with one graph for all tensors of the list."""
-    if not is_elementwise(rule):
-        raise ValueError(
-            f"compile=True needs a rule that treats each element by itself, and "
-            f"{describe(rule).name} does not; use compile=False"
-        )
+    """As `eager.run` for an elementwise rule, with one graph for all tensors of the list."""
     places = [p.data_ptr() for p, _ in tensors if p.numel()]
     if not can_compile() or len(set(places)) < len(places):  # shared memory: one after the other
         return eager.run(rule, tensors, t, **numbers)
     template = {"t": t, **numbers}
     leaves = _leaves(template)
-    flat = [view for p, slots in tensors for view in views(rule, p, slots)]
+    single = [False, False, *are_numbers(rule)]
+    flat = [
+        view if number else _at_least_1d(view)
+        for p, slots in tensors
+        for view, number in zip(views(p, slots), single, strict=True)
+    ]
     layout = [(a.shape, a.stride(), a.dtype, a.device) for a in flat]
     key = (rule, *(float if _is_number(value) else value for value in leaves), *layout)
     values = torch.tensor([v for v in leaves if _is_number(v)], dtype=torch.float64, device="cpu")
@@ -54,6 +54,11 @@ def run(rule, tensors, t, **numbers):
         for slot, number in zip(slots, are_numbers(rule), strict=True):
             if number:
                 slot.copy_(next(changed))
+
+
+def _at_least_1d(tensor):
+    """Compiled writes to a 0-d float64 tensor are lost."""
+    return tensor if tensor.ndim else tensor.view(1)
 
 
 def _kernel(rule, template, inputs):
