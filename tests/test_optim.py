@@ -1539,7 +1539,7 @@ class Lion(optim.RuleOptimizer):
 def test_the_example_of_the_module_works():
     """The lines under `::` in its docstring, on every path that a tensor can take."""
     code = inspect.cleandoc("\n" + optim.__doc__.split("::\n")[1])
-    namespace = vars(optim) | {"ops": ops}
+    namespace = vars(optim) | {"ops": ops, "elementwise": elementwise}
     exec(code, namespace)
     made = namespace[re.search(r"class (\w+)", code)[1]]
     for dtype in (torch.float32, torch.bfloat16, torch.complex64):
