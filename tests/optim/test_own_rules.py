@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import inspect
 import io
 import pickle
 import warnings
@@ -165,7 +166,7 @@ def test_a_rule_that_lies_would_be_wrong_here():
 
 @pytest.mark.parametrize("made", [Clipped, TrustRatio, Factored], ids=lambda made: made.__name__)
 def test_what_is_not_elementwise_is_not_compiled_and_named_once(made, monkeypatch):
-    told = functools.cache(base._can_be_compiled.__wrapped__)
+    told = functools.cache(inspect.unwrap(base._can_be_compiled))
     monkeypatch.setattr(base, "_can_be_compiled", told)
     (p, *_), (q, *_) = parameters(made), parameters(made)
     optimizer = made([p], lr=0.05, compile=True)
@@ -226,14 +227,33 @@ def test_the_rate_and_the_decay_have_ranges_whatever_the_rule():
         Clipped(parameters(Clipped), limit=-1)
 
 
-@pytest.mark.parametrize(
-    ("made", "settings"),
-    [
-        (optim.SGD, {"momentum": 1.5}),
-        (optim.SGDW, {"momentum": 1.0}),
-        (optim.RMSprop, {"alpha": 1.5}),
-    ],
-)
-def test_ranges_are_pytorchs_where_they_are_wider(made, settings):
+# What the rules in the book refuse, and PyTorch takes.
+WIDER = [
+    (optim.SGD, {"momentum": 1.5}),
+    (optim.SGDW, {"momentum": 1.0}),
+    (optim.RMSprop, {"alpha": 1.5}),
+]
+
+
+@pytest.mark.parametrize(("made", "settings"), WIDER)
+def test_ranges_are_pytorchs_where_those_are_wider(made, settings):
     made(parameters(Counted), **settings)
     assert describe(made.rule).ranges["beta"].high == 1
+
+
+def test_a_complex_parameter_is_seen_as_real_numbers():
+    """Its norm is that of all of them, and a start has the shape of its real view."""
+    p = torch.nn.Parameter(torch.zeros(3, dtype=torch.complex128))
+    p.grad = torch.full_like(p, 30 + 40j)
+    Clipped([p], lr=1.0).step()
+    torch.testing.assert_close(p.detach(), -p.grad / p.grad.norm() * 10)
+    for dtype in (torch.complex64, torch.complex128):
+        q = torch.nn.Parameter(torch.tensor([8 + 4j, -2j], dtype=dtype))
+        optimizer = Anchored([q], lr=0.25)
+        for _ in range(60):
+            q.grad = 2 * q.detach()
+            optimizer.step()
+            optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+        expected = torch.tensor([8 + 4j, -2j], dtype=dtype) * 0.5 / 2.5
+        torch.testing.assert_close(q.detach(), expected)
+        assert optimizer.state[q]["start"].shape == (2, 2)

@@ -13,7 +13,7 @@ TESTS = [
     *("tests/book/test_data.py", "tests/book/test_experiments.py", "tests/book/test_plot.py"),
     *("tests/book/test_progress.py", "tests/book/test_tables.py"),
     *("tests/rules/test_descend.py", "tests/rules/test_problems.py", "tests/rules/test_rules.py"),
-    "tests/rules/test_schedules_jax.py",
+    *("tests/rules/test_schedules_jax.py", "tests/rules/test_traits.py"),
 ]
 # Modules that import PyTorch; their doctests cannot run.
 NEED_TORCH = [
