@@ -1,15 +1,16 @@
 """Adam, step by step: the Adam family of optimizers, from scratch.
 
-`rules` holds every update rule as a pure function and `registry` lists them, `descend` applies one
-to a function, `schedules` are rates that change with the step, `optim` has the rules as drop-ins
-for `torch.optim`, `train` a loop for them on the CPU or a GPU. `problems` are test functions with
-gradients and minima, `plot` draws the figures of the book, `data` fetches real data sets. Each part
-is imported when it is first used, so that `import adamtut` needs NumPy alone.
+`rules` holds every update rule as a pure function, `traits` what a rule may declare, and `registry`
+lists the rules. `descend` applies one to a function, `schedules` are rates that change with the
+step, `optim` has the rules as drop-ins for `torch.optim`, `train` a loop for them on the CPU or a
+GPU. `problems` are test functions with gradients and minima, `plot` draws the figures of the book,
+`data` fetches real data sets. Each part is imported when it is first used, so that `import adamtut`
+needs NumPy alone.
 """
 
 import importlib
 
-from adamtut.descend import descend, iterate
+from adamtut.loop import descend, iterate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "rules",
     "schedules",
     "train",
+    "traits",
 ]
 
 

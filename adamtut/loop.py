@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from adamtut.checks import check_hyper, check_range
 from adamtut.progress import late_bar
 from adamtut.registry import describe
+from adamtut.step import start_state, take_step
+from adamtut.traits import Rule
 
-Rule = Callable[..., tuple]
 Gradient = Callable[..., ArrayLike]
 Rate = float | ArrayLike | Callable[[int], Any]
 
@@ -25,7 +26,8 @@ def descend(
     Parameters
     ----------
     rule
-        An update rule of `adamtut.rules`, or any function with the same signature.
+        An update rule of `adamtut.rules`, or any function with such a signature; it may declare
+        what `adamtut.traits` has.
     grad
         `grad(x)`, or `grad(x, t)` for a stream that depends on the step number t = 1, 2, …;
         returns an array of the shape of `x`.
@@ -83,7 +85,7 @@ def iterate(
 ) -> Iterator[NDArray]:
     """Yield x_0, x_1, x_2, … without end; for a stopping rule of your own.
 
-    One step is ``x = project(x - lr * (d + weight_decay * x))`` where `d` comes from
+    One step is ``x = project((1 - lr * weight_decay) * x - lr * d)`` where `d` comes from
     ``rule(grad(x) + l2 * x, t, *state, **hyper)``: `l2` enters the gradient, `weight_decay`
     is decoupled from it (Loshchilov & Hutter 2019, algorithm 2, with PyTorch's product of
     rate and decay).
@@ -120,21 +122,20 @@ def iterate(
     """
     x = _start(x)
     _check_hyper(rule, hyper)
-    check_range("weight_decay", weight_decay, 0)
-    check_range("l2", l2, 0)
-    weight_decay, l2 = _python(weight_decay), _python(l2)
+    weight_decay, l2 = _decay("weight_decay", weight_decay), _decay("l2", l2)
     hyper = {name: _python(value) for name, value in hyper.items()}
     return _steps(rule, _with_step(grad), x, _schedule(lr, x), weight_decay, l2, project, hyper)
 
 
 def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper):
     about = describe(rule)
-    state = ()
+    state = start_state(about, x)
     yield x
     for t in itertools.count(1):
         g = _gradient(grad(x, t), x, t)
-        d, *state = rule(g + l2 * x, t, *state, **hyper)
-        x = x - lr(t) * (d + weight_decay * x)
+        x, state = take_step(
+            about, x, g, state, t, lr=lr(t), hyper=hyper, weight_decay=weight_decay, l2=l2
+        )
         if project is not None:
             x = np.array(project(x), dtype=x.dtype)
         for name, value in zip(about.state, state, strict=True):
@@ -164,13 +165,19 @@ def _python(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _decay(name, value):
+    """A checked decay as a Python number; None where there is none."""
+    check_range(name, value, 0)
+    return _python(value) if np.any(value) else None
+
+
 def _check_hyper(rule, hyper):
     about = describe(rule)
     if unknown := sorted(hyper.keys() - about.defaults.keys()):
         takes = ", ".join(about.defaults) or "no hyper-parameters"
         raise TypeError(f"{about.name} takes {takes}; it does not take {', '.join(unknown)}")
     for name, value in hyper.items():
-        check_hyper(name, value, about.defaults[name])
+        check_hyper(name, value, about.defaults[name], about.ranges.get(name))
 
 
 def _schedule(lr, x):
