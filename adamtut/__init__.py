@@ -1,17 +1,18 @@
 """Adam, step by step: the Adam family of optimizers, from scratch.
 
-`rules` holds every update rule as a pure function and `registry` lists them, `descend` applies one
-to a function, `schedules` are rates that change with the step, `optim` has the rules as drop-ins
-for `torch.optim`, `train` a loop for them on the CPU or a GPU. `problems` are test functions with
-gradients and minima, `plot` draws the figures of the book, `data` fetches real data sets. Each part
-is imported when it is first used, so that `import adamtut` needs NumPy alone. `optim` and `train`
-need PyTorch and `plot` needs matplotlib; without them `import *`, `dir` and `help` have the others.
+`rules` holds every update rule as a pure function and `registry` lists them; `descend`, `iterate`
+and `walk` apply one to a function. `schedules` are rates that change with the step, `optim` has the
+rules as drop-ins for `torch.optim`, `train` a loop for them on the CPU or a GPU. `problems` are
+test functions with gradients and minima, `plot` draws the figures of the book, `data` fetches real
+data sets. Each part is imported when it is first used, so that `import adamtut` needs NumPy alone.
+`optim` and `train` need PyTorch and `plot` needs matplotlib; without them `import *`, `dir` and
+`help` have the others.
 """
 
 import importlib
 from importlib.util import find_spec
 
-from adamtut.descend import descend, iterate
+from adamtut.descend import descend, iterate, walk
 
 __version__ = "0.1.0"
 
@@ -28,7 +29,7 @@ _PARTS = {
     "schedules": None,
     "train": "torch",
 }
-__all__ = ["descend", "iterate"]
+__all__ = ["descend", "iterate", "walk"]
 __all__ += [part for part, library in _PARTS.items() if not library or find_spec(library)]
 __all__.sort()
 

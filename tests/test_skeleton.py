@@ -214,7 +214,7 @@ print("rules" in dict(inspect.getmembers(adamtut)))
 """
     there, listed, *rest = python(code).splitlines()
     assert there == "data experiments ops problems registry rules schedules"
-    assert set(listed.split()) == {*there.split(), "descend", "iterate"}
+    assert set(listed.split()) == {*there.split(), "descend", "iterate", "walk"}
     assert rest == ["[False, False, False, True, False]", "True", "True"]
 
 
