@@ -1,6 +1,7 @@
 """What `descend` and `optim` refuse at their boundary; rules themselves check nothing."""
 
 import inspect
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -53,3 +54,14 @@ def check_hyper(key: str, value: Any, default: Any, where: str = "") -> None:
         check_range(f"{where}{key}", value, 0, finite=False)
     elif key == "eps" or (isinstance(default, int | float) and not isinstance(default, bool)):
         check_range(f"{where}{key}", value, 0)
+
+
+def check_whole(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number of `least` or more.
+
+    >>> check_whole("batch", 0)
+    Traceback (most recent call last):
+    ValueError: batch must be a whole number of 1 or more, got 0
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}")
