@@ -12,7 +12,7 @@ data sets. Each part is imported when it is first used, so that `import adamtut`
 import importlib
 from importlib.util import find_spec
 
-from adamtut.descend import descend, iterate, walk
+from adamtut.loop import descend, iterate, walk
 
 __version__ = "0.1.0"
 

@@ -29,6 +29,7 @@ from PIL import Image
 
 from adamtut import rules
 from tools.book import docnames, read_chapter
+from tools.explore.syntax import TRAITS
 from tools.sphinx import cells as roles
 from tools.sphinx import predict
 
@@ -288,8 +289,13 @@ def checks_something(statement):
 
 
 def bare(function):
-    """The syntax of a definition, docstring and type hints aside."""
+    """The syntax of a definition, docstring, type hints and declared traits aside."""
     function = copy.deepcopy(function)
+    function.decorator_list = [
+        decorator
+        for decorator in function.decorator_list
+        if ast.unparse(decorator).partition("(")[0] not in TRAITS
+    ]
     if ast.get_docstring(function) is not None:
         del function.body[0]
     function.returns = None

@@ -22,6 +22,11 @@ SWAPS = {
 def mutants(function: Callable) -> Iterator[tuple[str, Callable]]:
     """Yield (what was changed, changed function)."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):  # what is declared is held elsewhere
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list, node.returns = [], None
+        if isinstance(node, ast.arg):
+            node.annotation = None
     for description, changed in _changed_trees(tree):
         namespace = dict(vars(inspect.getmodule(function)))
         try:
@@ -50,7 +55,7 @@ def _parameters(tree):
 
 def _changes(node, names):
     if isinstance(node, ast.BinOp):
-        for other in SWAPS[type(node.op)]:
+        for other in SWAPS.get(type(node.op), []):
             yield (
                 f"{ast.unparse(node)} with {other.__name__}",
                 lambda n, other=other: setattr(n, "op", other()),

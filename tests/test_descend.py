@@ -379,8 +379,7 @@ def test_what_a_rule_of_ones_own_has_besides_numbers_is_its_own_affair():
 
     assert run() == run(clip=None) == run(kind="other", corrected=0, decay=abs) == [4.0]
     assert run(clip=np.float64(4.0)) == [7.0]
-    with pytest.raises(ValueError, match="beta must lie"):
-        run(beta=1.0)
+    assert run(beta=1.0) == run(beta=-0.8) == run(beta="any") == [4.0]
 
 
 def test_a_rule_without_hyper_parameters_says_so():

@@ -25,7 +25,8 @@ from test_optim_oracles import (
     warm_restarts,
 )
 
-from adamtut import _compiled, optim
+from adamtut import optim
+from adamtut.optim import inductor
 
 FLOAT32 = 1e-6
 
@@ -42,14 +43,14 @@ OTHERS = {
 @pytest.fixture(autouse=True)
 def graphs(monkeypatch):
     """A list that grows by each graph that is compiled; those of other tests are forgotten."""
-    made, compiled = [], _compiled.compiled
+    made, compiled = [], inductor.compiled
 
     def counted(function, inputs):
         made.append(compiled(function, inputs))
         return made[-1]
 
-    monkeypatch.setattr(_compiled, "compiled", counted)
-    monkeypatch.setattr(optim, "_kernels", {})
+    monkeypatch.setattr(inductor, "compiled", counted)
+    monkeypatch.setattr(inductor, "_kernels", {})
     return made
 
 
@@ -189,7 +190,7 @@ def test_every_kind_of_parameter_in_one_graph(graphs):
 
 @pytest.fixture
 def without_inductor(monkeypatch):
-    monkeypatch.setattr(_compiled, "compile_fx", lambda graph_module, *_, **__: graph_module)
+    monkeypatch.setattr(inductor, "compile_fx", lambda graph_module, *_, **__: graph_module)
 
 
 def make_many():
@@ -242,7 +243,7 @@ class Forgetful(dict):
 
 @pytest.mark.usefixtures("without_inductor")
 def test_a_graph_per_step_would_be_counted(graphs, monkeypatch):
-    monkeypatch.setattr(optim, "_kernels", Forgetful())
+    monkeypatch.setattr(inductor, "_kernels", Forgetful())
     our_trace("Adam", "decay", one_cycle, 3, few(3), compile=True)
     assert len(graphs) == 3
 

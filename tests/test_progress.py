@@ -318,15 +318,15 @@ def test_a_captured_wait_is_not_announced(watched, capfd):
 def test_compiling_is_announced(terminal, monkeypatch):
     pytest.importorskip("torch")
     shown = terminal()
-    from adamtut import _compiled
+    from adamtut.optim import inductor
 
     def compiler(*_, **__):
         time.sleep(0.3)
         raise InterruptedError
 
-    monkeypatch.setattr(_compiled, "make_fx", compiler)
+    monkeypatch.setattr(inductor, "make_fx", compiler)
     with pytest.raises(InterruptedError):
-        _compiled.compiled(None, ())
+        inductor.compiled(None, ())
     assert shown().startswith("compile=True: ")
 
 

@@ -87,6 +87,15 @@ def test_a_rule_may_change_what_it_is_given():
     np.testing.assert_array_equal(found, descend(rules.momentum, double, START, 0.1, 5))
 
 
+def test_a_rule_that_wants_the_point_may_change_it():
+    def shrinking(g, t, *, x):
+        x *= 0.5
+        return (x + g,)
+
+    found = descend(shrinking, double, START, 0.1, 3)
+    np.testing.assert_allclose(found, descend(rules.gd, lambda x: 2.5 * x, START, 0.1, 3))
+
+
 def test_a_schedule_may_use_its_array_again():
     rates = np.array([0.0, 0.0])
 
@@ -197,6 +206,20 @@ def test_a_direction_in_double_precision_does_not_change_the_dtype_of_the_path()
     assert path.dtype == np.float32
 
 
+@pytest.mark.parametrize("decay", ["weight_decay", "l2"])
+def test_decays_of_many_runs_neither_widen_the_path_nor_its_dtype(decay):
+    starts, decays = np.float32([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.1], [0.2]])
+    paths = descend(rules.adam, double, starts, 0.1, 3, **{decay: decays})
+    assert paths.dtype == np.float32
+    for run, start in enumerate(starts):
+        alone = descend(rules.adam, double, start, 0.1, 3, **{decay: float(decays[run, 0])})
+        np.testing.assert_allclose(paths[:, run], alone, rtol=1e-6)
+    with pytest.raises(
+        ValueError, match=rf"{decay} of shape \(2, 1\) does not broadcast to x, \(2"
+    ):
+        descend(rules.adam, double, START, 0.1, 3, **{decay: decays})
+
+
 @pytest.mark.parametrize("what", ["grad", "lr", "project"])
 def test_an_iterator_that_ends_is_named_with_the_step(what):
     """Within a generator Python would say that a generator raised StopIteration, and no more."""
@@ -263,7 +286,7 @@ def test_a_run_goes_on_bit_for_bit_where_it_stopped(name, shape):
     whole = descend(rule, double, start, steps=9, **settings)
     t, x, state = next(itertools.islice(walk(rule, double, start, **settings), 4, None))
     assert t == 4
-    rest = descend(rule, double, x, steps=5, t=t, state=state, **settings)
+    rest = descend(rule, double, x, steps=5, t=np.int64(t), state=state, **settings)
     np.testing.assert_array_equal(rest, whole[4:])
     assert rest.dtype == whole.dtype
     from_the_point_alone = descend(rule, double, whole[4], steps=5, **settings)
@@ -286,8 +309,8 @@ def test_a_state_that_was_handed_in_is_neither_changed_nor_kept():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"t": -1}, "t must be the number of steps made before, 0 or more, got -1"),
-        ({"t": 2.0}, "t must be the number of steps made before, 0 or more, got 2.0"),
+        ({"t": -1}, "t must be a whole number of 0 or more, got -1"),
+        ({"t": 2.0}, "t must be a whole number of 0 or more, got 2.0"),
         ({"state": (1.0,)}, r"what walk yields for adam, a tuple of m, v, got \(1.0,\)"),
         ({"state": {"m": 0, "v": 0}}, "what walk yields for adam, a tuple of m, v, got {'m'"),
         ({"state": (np.nan, 0.0)}, "state m of adam is not finite: nan"),

@@ -1,5 +1,6 @@
 """The loop that applies a rule to a function, and every check at its boundary."""
 
+import dataclasses
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adamtut.checks import check_hyper, check_range
+from adamtut.checks import check_hyper, check_range, check_whole
 from adamtut.progress import late_bar
 from adamtut.registry import describe
+from adamtut.step import start_state, take_step
+from adamtut.traits import Rule
 
-Rule = Callable[..., tuple]
 Gradient = Callable[..., ArrayLike]
 Rate = float | ArrayLike | Callable[[int], Any]
 
@@ -25,7 +27,8 @@ def descend(
     Parameters
     ----------
     rule
-        An update rule of `adamtut.rules`, or any function with the same signature.
+        An update rule of `adamtut.rules`, or any function with such a signature; it may declare
+        what `adamtut.traits` has.
     grad
         `grad(x)`, or `grad(x, t)` for a stream that depends on the step number t = 1, 2, …;
         returns an array of the shape of `x`.
@@ -69,8 +72,7 @@ def descend(
            [ 0.5 , -1.  ],
            [ 0.25, -0.5 ]])
     """
-    if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 0:
-        raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
+    check_whole("steps", steps, 0)
     points = iterate(rule, grad, x, lr, **settings)
     start = next(points)
     steps_taken = late_bar(itertools.islice(points, steps), total=steps, unit="step", leave=False)
@@ -111,7 +113,7 @@ def walk(
 ) -> Iterator[tuple[int, NDArray, tuple]]:
     """Yield (t, x_t, state) for t = 0, 1, 2, … without end: all that is needed to go on later.
 
-    One step is ``x = project(x - lr * (d + weight_decay * x))`` where `d` comes from
+    One step is ``x = project((1 - lr * weight_decay) * x - lr * d)`` where `d` comes from
     ``rule(grad(x) + l2 * x, t, *state, **hyper)``: `l2` enters the gradient, `weight_decay`
     is decoupled from it (Loshchilov & Hutter 2019, algorithm 2, with PyTorch's product of
     rate and decay).
@@ -158,18 +160,17 @@ def walk(
     _check_functions(rule, grad, project)
     x = _start(x)
     _check_hyper(rule, hyper)
-    check_range("weight_decay", weight_decay, 0)
-    check_range("l2", l2, 0)
-    weight_decay, l2 = _python(weight_decay), _python(l2)
+    weight_decay, l2 = _decay("weight_decay", weight_decay, x), _decay("l2", l2, x)
     hyper = {name: _python(value) for name, value in hyper.items()}
-    t, state = _resumed(rule, t, state)
-    rate = _schedule(lr, x)
-    return _steps(rule, _with_step(grad), x, rate, weight_decay, l2, project, hyper, t, state)
-
-
-def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper, made, state):
     about = describe(rule)
-    direction, moved = f"the direction of {about.name}", "what project returned"
+    state = _own_state(about, x, t, state)
+    rate = _schedule(lr, x)
+    grad = _with_step(grad)
+    return _steps(about, grad, x, rate, weight_decay, l2, project, hyper, int(t), state)
+
+
+def _steps(about, grad, x, lr, weight_decay, l2, project, hyper, made, state):
+    watched = _watched(about)
     yield made, x.copy(), _copies(state)
     for t in itertools.count(made + 1):
         try:
@@ -178,10 +179,11 @@ def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper, made, state):
                 raise FloatingPointError(
                     f"the gradient at step {t} is not finite: {g}; lower lr, or look at grad there"
                 )
-            d, *state = _parts(rule(g + l2 * x, t, *state, **hyper), about, t)
-            x = x - lr(t) * (_like(x, d, direction, t) + weight_decay * x)
+            x, state = take_step(
+                watched, x, g, state, t, lr=lr(t), hyper=hyper, weight_decay=weight_decay, l2=l2
+            )
             if project is not None:
-                unprojected, x = x, _like(x, project(x.copy()), moved, t)
+                unprojected, x = x, _like(x, project(x.copy()), "what project returned", t)
         except StopIteration as error:
             raise RuntimeError(
                 f"a function asked for more at step {t} than its iterator had; make it last longer"
@@ -198,6 +200,19 @@ def _steps(rule, grad, x, lr, weight_decay, l2, project, hyper, made, state):
             advice = _advice(x.dtype, about.defaults | hyper)
             raise FloatingPointError(f"x after step {t} is not finite: {x}; {advice}")
         yield t, x.copy(), _copies(state)
+
+
+def _watched(about):
+    """The rule with a look at what it returns; what it is given it may change."""
+    direction = f"the direction of {about.name}"
+
+    def function(g, t, *state, **hyper):
+        if about.wants_x:
+            hyper["x"] = hyper["x"].copy()
+        d, *state = _parts(about.function(g, t, *state, **hyper), about, t)
+        return _like(g, d, direction, t), *state
+
+    return dataclasses.replace(about, function=function)
 
 
 def _check_functions(rule, grad, project):
@@ -224,11 +239,9 @@ def _start(x):
     return x
 
 
-def _resumed(rule, t, state):
-    """Step number and state to go on from."""
-    about = describe(rule)
-    if not isinstance(t, int | np.integer) or isinstance(t, bool) or t < 0:
-        raise ValueError(f"t must be the number of steps made before, 0 or more, got {t!r}")
+def _own_state(about, x, t, state):
+    """The state to go on from after t steps; () is that of the start."""
+    check_whole("t", t, 0)
     if not isinstance(state, tuple | list) or len(state) not in (0, len(about.state)):
         names = ", ".join(about.state) or "nothing"
         raise ValueError(
@@ -237,7 +250,7 @@ def _resumed(rule, t, state):
     for name, value in zip(about.state, state, strict=False):
         if not _finite(value, name, about, t):
             raise ValueError(f"state {name} of {about.name} is not finite: {value}")
-    return int(t), _copies(state)
+    return _copies(state or start_state(about, x))
 
 
 def _copies(state):
@@ -258,26 +271,35 @@ def _check_hyper(rule, hyper):
         takes = ", ".join(about.defaults) or "no hyper-parameters"
         raise TypeError(f"{about.name} takes {takes}; it does not take {', '.join(unknown)}")
     for name, value in hyper.items():
-        check_hyper(name, value, about.defaults[name])
+        check_hyper(name, value, about.defaults[name], about.ranges.get(name))
 
 
 def _schedule(lr, x):
     """Turn a number, an array or a function of t into a checked function of t."""
-
-    def checked(name, value):
-        check_range(name, value, 0)
-        rate = np.array(value, dtype=x.dtype)
-        sizes = zip(rate.shape[::-1], x.shape[::-1], strict=False)
-        if rate.ndim > x.ndim or not all(size in (1, wanted) for size, wanted in sizes):
-            raise ValueError(f"{name} of shape {rate.shape} does not broadcast to x, {x.shape}")
-        return rate
-
     if callable(lr):
-        return lambda t: checked(f"lr({t})", lr(t))
-    constant = checked("lr", lr)
+        return lambda t: _fitted(f"lr({t})", lr(t), x)
+    constant = _fitted("lr", lr, x)
     if np.any((constant == 0) & (np.asarray(lr) > 0)):
         raise ValueError(f"lr {lr!r} is 0 in {x.dtype}, the dtype of x: start from float64")
     return lambda t: constant
+
+
+def _decay(name, value, x):
+    """A checked decay, a Python number where it is one; None where there is none."""
+    decay = _fitted(name, value, x)
+    if not decay.any():
+        return None
+    return decay if decay.ndim else _python(value)
+
+
+def _fitted(name, value, x):
+    """Numbers of 0 or more as an array of the dtype of `x` that broadcasts against it."""
+    check_range(name, value, 0)
+    array = np.array(value, dtype=x.dtype)
+    sizes = zip(array.shape[::-1], x.shape[::-1], strict=False)
+    if array.ndim > x.ndim or not all(size in (1, wanted) for size, wanted in sizes):
+        raise ValueError(f"{name} of shape {array.shape} does not broadcast to x, {x.shape}")
+    return array
 
 
 def _with_step(grad):
