@@ -1,12 +1,12 @@
 """Adam, step by step: the Adam family of optimizers, from scratch.
 
-`rules` holds every update rule as a pure function and `registry` lists them; `descend`, `iterate`
-and `walk` apply one to a function. `schedules` are rates that change with the step, `optim` has the
-rules as drop-ins for `torch.optim`, `train` a loop for them on the CPU or a GPU. `problems` are
-test functions with gradients and minima, `plot` draws the figures of the book, `data` fetches real
-data sets. Each part is imported when it is first used, so that `import adamtut` needs NumPy alone.
-`optim` and `train` need PyTorch and `plot` needs matplotlib; without them `import *`, `dir` and
-`help` have the others.
+`rules` holds every update rule as a pure function, `traits` what a rule may declare, and `registry`
+lists the rules; `descend`, `iterate` and `walk` apply one to a function. `schedules` are rates that
+change with the step, `optim` has the rules as drop-ins for `torch.optim`, `train` a loop for them
+on the CPU or a GPU. `problems` are test functions with gradients and minima, `plot` draws the
+figures of the book, `data` fetches real data sets. Each part is imported when it is first used, so
+that `import adamtut` needs NumPy alone. `optim` and `train` need PyTorch and `plot` needs
+matplotlib; without them `import *`, `dir` and `help` have the others.
 """
 
 import importlib
@@ -28,6 +28,7 @@ _PARTS = {
     "rules": None,
     "schedules": None,
     "train": "torch",
+    "traits": None,
 }
 __all__ = ["descend", "iterate", "walk"]
 __all__ += [part for part, library in _PARTS.items() if not library or find_spec(library)]

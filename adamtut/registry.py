@@ -6,6 +6,7 @@ Tables, tests, `optim` and pages of the book go through `RULES`; to write a rule
 import inspect
 import re
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from adamtut import rules
@@ -93,10 +94,15 @@ def describe(function: Rule) -> Description:
     )
 
 
-RULES = {
-    name: describe(function)
-    for name, function in vars(rules).items()  # in the order of the file
-    if inspect.isfunction(function)
-    and function.__module__ == rules.__name__
-    and not name.startswith("_")  # helpers
-}
+def list_rules(module: ModuleType) -> dict[str, Description]:
+    """The rules that a module defines, in the order of its file; helpers, `_name`, are none."""
+    return {
+        name: describe(function)
+        for name, function in vars(module).items()
+        if inspect.isfunction(function)
+        and function.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+
+
+RULES = list_rules(rules)

@@ -1,7 +1,7 @@
 """How far each class of `adamtut.optim` is from PyTorch's of the same name, in double precision.
 
 Both walk from one start over one stream of gradients that are badly scaled, sparse and
-heavy-tailed. tests/test_optim_oracles.py has more settings, and refuses a difference.
+heavy-tailed. tests/optim/test_optim_oracles.py has more settings, and refuses a difference.
 """
 
 from functools import partial

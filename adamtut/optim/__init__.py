@@ -3,14 +3,11 @@
 A class is data: its rule, and what PyTorch calls the rule's state and hyper-parameters. All of the
 arithmetic is in `adamtut.rules`; `RuleOptimizer` keeps the books, as a `torch.optim.Optimizer`
 does. A rule of your own, written with `adamtut.ops`, becomes an optimizer in two lines; each of its
-hyper-parameters needs a default::
+hyper-parameters needs a default. It is given whole tensors, unless it declares that it treats each
+element by itself, which is faster; `adamtut.traits` has what else a rule may declare::
 
     class SignDescent(RuleOptimizer):
-        rule = staticmethod(lambda g, t: (ops.sign(g),))
-
-Such a rule is given whole tensors. One that treats each element by itself runs faster where it says
-so, ``staticmethod(elementwise(lambda g, t: (ops.sign(g),)))``, with `adamtut.traits.elementwise`;
-that module also has what a rule may say of its states and of ranges.
+        rule = staticmethod(elementwise(lambda g, t: (ops.sign(g),)))
 """
 
 try:

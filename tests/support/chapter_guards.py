@@ -35,8 +35,8 @@ from tools.sphinx import predict
 
 # Exceptions, each with its reason: (chapter file, tag or marker) → why.
 ALLOWED_TAGS: dict[tuple[str, str], str] = {}
-# Chapters that are not yet told anew. The list only shrinks; tests/test_chapters.py knows how long
-# it is, and notices a chapter that has no need of it any more.
+# Chapters that are not yet told anew. The list only shrinks; tests/book/test_chapters.py knows how
+# long it is, and notices a chapter that has no need of it any more.
 OLD_MOULD = [
     "01_gradient_descent.ipynb",
     "02_stochastic.ipynb",

@@ -17,11 +17,11 @@ from PIL import Image
 
 from tools import book
 from tools.address import SETTING, Address
+from tools.book import ROOT
 from tools.check import pages as check_pages
 from tools.copies import notebooks
 from tools.sphinx.pages import LONGEST_DESCRIPTION, description
 
-ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")
 OUR_HOSTS = {"github.com", "colab.research.google.com", "mybinder.org", "ada.github.io"}
 # Licences and papers that the texts link to.

@@ -6,19 +6,18 @@ browser asks for more than a file may do.
 
 import re
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import TimeoutError
 from test_book_address import build
 
 from tools.address import Address
+from tools.book import ROOT
 from tools.check import pages as check_pages
 from tools.served import served
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 DESK = {"width": 1280, "height": 900}
@@ -38,7 +37,7 @@ def pages(site=SITE):
     return found
 
 
-# Explorables: frames in pages, made by a script. tests/test_explore_browser.py looks into them.
+# Explorables: frames in pages, made by a script; test_explore_browser.py looks into them.
 FRAMES = "_static/explore/"
 
 
@@ -482,7 +481,7 @@ def explorable_faults(page):
 
 
 def test_an_explorable_is_part_of_its_page(chromium):
-    """Its height, a finger's scroll and the theme: tests/test_explore_browser.py."""
+    """Its height, a finger's scroll and the theme: tests/site/test_explore_browser.py."""
     with opened(chromium, (SITE / "book/05_adam.html").as_uri()) as page:
         assert explorable_faults(page) == []
         page.frames[1].evaluate("document.body.style.fontFamily = 'serif'")

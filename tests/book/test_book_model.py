@@ -2,13 +2,12 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 from tools import book
+from tools.book import ROOT
 
-ROOT = Path(__file__).parents[1]
 CONTENTS = """\
 format: jb-book
 root: book/intro

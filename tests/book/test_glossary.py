@@ -6,11 +6,11 @@ occurrence in the prose.
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-BOOK = Path(__file__).parents[1] / "book"
+from tools.book import BOOK
+
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 PAGE = (BOOK / "glossary.md").read_text(encoding="utf-8")
 TERM = re.compile(r"\{term\}`([^`<]+?)(?:\s*<([^`>]+)>)?`")

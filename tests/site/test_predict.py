@@ -1,11 +1,11 @@
 """tools/sphinx/predict.py: a prediction is whole, and its page needs no script."""
 
 import re
-from pathlib import Path
 
 import pytest
 from small_book import SmallBook, words
 
+from tools.book import BOOK
 from tools.sphinx import predict
 
 QUESTION = "Which is *longer*, by $t$?"
@@ -154,5 +154,5 @@ def test_a_fault_within_has_its_line(build):
 
 def test_the_script_is_no_module():
     # A page that is opened as a file may load no modules.
-    script = (Path(__file__).parents[1] / "book" / "_static" / "predict.js").read_text("utf-8")
+    script = (BOOK / "_static" / "predict.js").read_text("utf-8")
     assert not re.search(r"^\s*(im|ex)port\b", script, re.MULTILINE)

@@ -2,15 +2,14 @@
 
 import re
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from tools.book import ROOT
 from tools.served import served
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 SCRIPT = (ROOT / "book" / "_static" / "search.js").read_text(encoding="utf-8")
 

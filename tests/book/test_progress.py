@@ -11,7 +11,6 @@ import subprocess
 import sys
 import termios
 import time
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -21,10 +20,10 @@ from nbclient import NotebookClient
 
 from adamtut import data, descend, progress, rules
 from adamtut.experiments import runner
+from tools.book import ROOT
 from tools.chapter import execute
 from tools.served import served
 
-ROOT = Path(__file__).parents[1]
 SWITCHES = ("TQDM_DISABLE", "CI")
 
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from adamtut import optim, train
+from tools.book import ROOT
 
-ROOT = Path(__file__).parents[1]
 CHAPTER = ROOT / "book" / "05_adam_in_practice.ipynb"
 
 

@@ -5,16 +5,15 @@ import inspect
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from adamtut import __all__ as public
 from adamtut import experiments, optim, problems, rules
+from tools.book import BOOK
 from tools.sphinx import tables
 
-BOOK = Path(__file__).parents[1] / "book"
 RULE_ROWS = list(tables.rule_rows())
 API = "".join(path.read_text(encoding="utf-8") for path in sorted((BOOK / "api").glob("*.md")))
 

@@ -14,10 +14,9 @@ from chapter_guards import BOOK_GUARDS, CHAPTER_GUARDS, read, read_book
 from test_glossary import PAGE, entries, link_faults
 
 from tools import book
+from tools.book import ROOT
 from tools.chapter import lists, new, template
 from tools.copies import notebooks
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

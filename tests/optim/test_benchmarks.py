@@ -9,12 +9,12 @@ import re
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[1]
+from tools.book import ROOT
+
 SCRIPT = ROOT / "benchmarks" / "optimizer_step.py"
 STORED = ROOT / "book" / "results" / "optimizer_step.json"
 SETTING = ["class", "threads", "tensors", "size"]

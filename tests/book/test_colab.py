@@ -23,12 +23,12 @@ from nbclient.exceptions import CellExecutionError
 
 import adamtut
 from tools.address import Address
+from tools.book import ROOT
 from tools.copies import notebooks, offline_zip
 from tools.served import served
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 REFERENCES = notebooks.read_references()
 VERSION = adamtut.__version__
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

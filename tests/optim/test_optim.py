@@ -1539,7 +1539,7 @@ class Lion(optim.RuleOptimizer):
 def test_the_example_of_the_module_works():
     """The lines under `::` in its docstring, on every path that a tensor can take."""
     code = inspect.cleandoc("\n" + optim.__doc__.split("::\n")[1])
-    namespace = vars(optim) | {"ops": ops}
+    namespace = vars(optim) | {"ops": ops, "elementwise": elementwise}
     exec(code, namespace)
     made = namespace[re.search(r"class (\w+)", code)[1]]
     for dtype in (torch.float32, torch.bfloat16, torch.complex64):
@@ -1662,7 +1662,7 @@ def test_a_rule_that_mixes_elements_does_not_move_elements_that_share_their_plac
 def test_a_rule_that_mixes_elements_is_not_compiled(made, monkeypatch):
     """It says so, once, and makes the step that it makes without."""
     monkeypatch.setattr(
-        base, "_can_be_compiled", functools.cache(base._can_be_compiled.__wrapped__)
+        base, "_can_be_compiled", functools.cache(inspect.unwrap(base._can_be_compiled))
     )
     monkeypatch.setattr(base, "_compiled_engine", None)
     compiled, plain = parameters(), parameters()

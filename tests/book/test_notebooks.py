@@ -27,12 +27,12 @@ from sphinx.util.nodes import _make_id as sphinx_id
 import adamtut
 from adamtut import _notebook
 from tools.address import SETTING, Address
+from tools.book import ROOT
 from tools.copies import notebooks, offline_zip, setup_cell
 from tools.explore import build
 from tools.sphinx import cells as roles
 from tools.sphinx import ledger
 
-ROOT = Path(__file__).parents[1]
 HERE = Address("ada", "book")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REFERENCES = notebooks.read_references()

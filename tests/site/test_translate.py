@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,10 +35,10 @@ from adamtut.schedules import (
     step_decay,
     triangular,
 )
+from tools.book import ROOT
 from tools.explore.syntax import KNOWN, RUNTIME, Translator
 from tools.explore.translate import literals, rules_js
 
-ROOT = Path(__file__).parents[1]
 SCRIPT = rules_js()
 STEPS = 200
 TOLERANCE = 1e-12

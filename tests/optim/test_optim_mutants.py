@@ -7,18 +7,26 @@ all of them is a survivor, and stands in a table with the reason why it is no fa
 import ast
 import contextlib
 import copy
+import dataclasses
 import inspect
 import itertools
+import sys
 import textwrap
 from functools import partial
 
 import numpy as np
 import pytest
 import test_optim as contract
+import test_own_rules as own
 import torch
 from mutants import SWAPS
 
-from adamtut import optim
+from adamtut import optim, rules
+from adamtut.optim import base, classes, eager
+from adamtut.traits import elementwise
+
+MODULES = (base, eager, classes)
+NAMES = [module.__name__ for module in MODULES]
 
 # Changes of code that keeps books. Which global names it uses is left alone: another fails at once.
 
@@ -152,8 +160,8 @@ def made(tree, function):
     maker.body[0].body[:0] = tree.body
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     owner = cells["__class__"].cell_contents if "__class__" in cells else None
-    namespace = {}
-    exec(compile(ast.fix_missing_locations(maker), "<mutant>", "exec"), vars(optim), namespace)
+    module, namespace = sys.modules[function.__module__], {}
+    exec(compile(ast.fix_missing_locations(maker), "<mutant>", "exec"), vars(module), namespace)
     changed = namespace["maker"](owner)
     return classmethod(changed) if function.__name__ == "__init_subclass__" else changed
 
@@ -167,21 +175,15 @@ class Compiled(Exception):  # noqa: N818
     """The compiled engine was asked for."""
 
 
-def a_rule_is_tried_from_the_first_step_on():
-    seen = []
-
-    def rule(g, t):
-        seen.append((g.shape, t))
-        return (g,)
-
-    assert optim._is_elementwise(rule)
-    assert seen == [(shape, t) for t in (1, 2) for shape in ((2, 2), *[(1,)] * 4)]
-
-
 def the_engine_is_the_one_asked_for():
     with pytest.raises(Compiled):
         contract.train(optim.Adam(params := contract.parameters(), compile=True), params, 1)
     contract.train(optim.Adam(params, compile=False), params, 1)
+
+
+def what_is_not_elementwise_is_named():
+    with pytest.MonkeyPatch.context() as patch:
+        own.test_what_is_not_elementwise_is_not_compiled_and_named_once(own.Clipped, patch)
 
 
 def numpy_is_used_where_it_can_be():
@@ -209,42 +211,43 @@ def numpy_is_used_where_it_can_be():
         p.grad = g
         slots, parts = [torch.zeros_like(p), torch.zeros_like(p), torch.ones(())], []
 
-        def rule(g, t, *state, parts=parts):
+        @elementwise
+        def rule(g, t, m=0.0, v=0.0, product=1.0, *, parts=parts):
             parts.append(g.size)
-            return g, *state
+            return g, m, v, product
 
-        arrays = optim._as_numpy(optim.rules.nadam, p, slots)
+        arrays = eager._as_numpy(rules.nadam, p, slots)
         assert (arrays is None) is (shape is None)
         if arrays is not None:
             x, g, state = arrays
             assert [a.shape for a in (x, g, *state)] == [shape] * 4 + [()]
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(optim, "_are_numbers", lambda rule: [False, False, True])
-                patch.setattr(optim, "_is_elementwise", lambda rule: True)
-                numbers = {"lr": 0.1, "l2": None, "shrink": None, "maximize": False}
-                optim._step_arrays(rule, arrays, 1, hyper={}, functions={}, **numbers)
+                patch.setattr(eager, "are_numbers", lambda rule: [False, False, True])
+                patch.setattr(eager, "_check_shapes", lambda *_: None)
+                numbers = {"lr": 0.1, "l2": None, "weight_decay": None, "maximize": False}
+                eager._step_arrays(rule, arrays, 1, hyper={}, functions={}, **numbers)
         assert parts == sizes
 
     p = torch.nn.Parameter(square.mT)
     p.grad, rule = square.mT, contract.Whole.rule
-    assert optim._as_numpy(rule, p, []) is None
+    assert eager._as_numpy(rule, p, []) is None
     p.grad = square
-    assert optim._as_numpy(rule, p, []) is None
+    assert eager._as_numpy(rule, p, []) is None
     p = torch.nn.Parameter(square)
     p.grad = square
-    assert [a.shape for a in optim._as_numpy(rule, p, [])[:2]] == [(3, 3), (3, 3)]
+    assert [a.shape for a in eager._as_numpy(rule, p, [])[:2]] == [(3, 3), (3, 3)]
 
     special = type("Special", (torch.nn.Parameter,), {})(narrow)
     meta = torch.nn.Parameter(torch.zeros(2, 2, device="meta"))
     for p in (special, meta):
         p.grad = torch.zeros_like(p)
-        assert optim._as_numpy(optim.rules.momentum, p, [torch.zeros_like(p)]) is None
+        assert eager._as_numpy(rules.momentum, p, [torch.zeros_like(p)]) is None
 
     def step_tensors(*arguments, **numbers):
         raise AssertionError("NumPy would have done")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(optim, "_step_tensors", step_tensors)
+        patch.setattr(eager, "_step_tensors", step_tensors)
         contract.train(optim.Adam(params := contract.parameters()), params, 1)
 
 
@@ -359,12 +362,18 @@ CHECKS = [
         (contract.LaterWhole, "channels last"),
         (contract.LaterWhole, "longer than a chunk"),
     ),
-    *calls(contract.test_the_rules_of_the_book_may_be_compiled_and_run_in_parts, ()),
     *calls(contract.test_a_rule_of_ones_own_is_an_optimizer_in_two_lines, ()),
     *calls(contract.test_a_rule_of_ones_own_has_state_settings_and_checkpoints, ()),
     *calls(contract.test_a_state_may_be_one_number_and_stays_exact, (float64,), (bfloat16,)),
     *calls(contract.test_signatures_of_subclasses, ()),
-    a_rule_is_tried_from_the_first_step_on,
+    *calls(own.test_it_makes_the_steps_of_descend, *[(made,) for made in own.CLASSES]),
+    *calls(own.test_it_is_saved_and_goes_on, (own.Factored, "file"), (own.Counted, "file")),
+    *calls(own.test_other_dtypes_are_near, (own.Factored, bfloat16), (own.Anchored, float32)),
+    *calls(own.test_states_have_the_shape_of_their_start, ()),
+    *calls(own.test_a_state_that_changes_its_shape_is_refused_by_name, ()),
+    *calls(own.test_the_rate_and_the_decay_have_ranges_whatever_the_rule, ()),
+    *calls(own.test_a_complex_parameter_is_seen_as_real_numbers, ()),
+    what_is_not_elementwise_is_named,
     the_engine_is_the_one_asked_for,
     numpy_is_used_where_it_can_be,
 ]
@@ -374,11 +383,11 @@ CHECKS = [
 def _ready(monkeypatch):
     """Small tensors are stepped in parts, and nothing is compiled, which would take minutes."""
 
-    def run_compiled(*arguments, **numbers):
+    def compiled_engine():
         raise Compiled
 
-    monkeypatch.setattr(optim, "CHUNK", 8)
-    monkeypatch.setattr(optim, "_run_compiled", run_compiled)
+    monkeypatch.setattr(eager, "CHUNK", 8)
+    monkeypatch.setattr(base, "_compiled_engine", compiled_engine)
     yield
     monkeypatch.undo()
     forget()
@@ -386,9 +395,10 @@ def _ready(monkeypatch):
 
 def forget():
     """Drop what is kept of a class or rule from before a change of it."""
-    for value in vars(optim).values():
-        if hasattr(value, "cache_clear"):
-            value.cache_clear()
+    for module in MODULES:
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
     for made in contract.CLASSES.values():
         if "step" in vars(made):
             del made.step  # torch wraps it when the first optimizer is made
@@ -409,20 +419,28 @@ def failing(checks):
 # Mutants.
 
 # Held by the tests of compile=True, which take seconds each.
-COMPILED = {"_run_compiled", "_kernel", "_is_number", "_map", "_leaves"}
+COMPILED = {"_compiled_engine"}
 
 
 def functions():
-    """Every function of `adamtut.optim`: name → (owner, function)."""
+    """Every function of `adamtut.optim` but those of inductor: name → (owner, function)."""
     found = {}
-    for owner in (optim, optim.RuleOptimizer, *contract.CLASSES.values()):
+    for owner in (*MODULES, optim.RuleOptimizer, *contract.CLASSES.values()):
         for name, value in vars(owner).items():
             plain = inspect.unwrap(getattr(value, "__func__", value))
-            qualified = name if owner is optim else f"{owner.__name__}.{name}"
-            ours = inspect.isfunction(plain) and plain.__module__ == optim.__name__
+            qualified = name if owner in MODULES else f"{owner.__name__}.{name}"
+            ours = inspect.isfunction(plain) and plain.__module__ in NAMES
             if ours and plain.__qualname__ == qualified and name not in COMPILED:
                 found[qualified] = owner, value
     return found
+
+
+def change(patch, owner, function, changed):
+    """Put `changed` in the place of a function, in every module that has it by name."""
+    name = inspect.unwrap(getattr(function, "__func__", function)).__name__
+    for holder in MODULES if owner in MODULES else (owner,):
+        if name in vars(holder):
+            patch.setattr(holder, name, changed)
 
 
 FUNCTIONS = functions()
@@ -557,8 +575,8 @@ EQUIVALENT = {
 def test_the_checks_pass(monkeypatch):
     """Also for functions made the way mutants are, but not changed."""
     assert failing(CHECKS) is None
-    for name, (owner, function) in FUNCTIONS.items():
-        monkeypatch.setattr(owner, name.rpartition(".")[2], unchanged(function))
+    for owner, function in FUNCTIONS.values():
+        change(monkeypatch, owner, function, unchanged(function))
     assert failing(CHECKS) is None
 
 
@@ -568,7 +586,7 @@ def test_every_mutant_is_killed(name, monkeypatch):
     survivors = set()
     for description, mutant in mutants(function):
         with monkeypatch.context() as patch:
-            patch.setattr(owner, name.rpartition(".")[2], mutant)
+            change(patch, owner, function, mutant)
             if failing(CHECKS) is None:
                 survivors.add(description)
     assert survivors == {
@@ -587,6 +605,12 @@ def checks_of(name):
         *calls(contract.test_only_the_two_classes_named_for_it_decouple_decay, (name,)),
         *calls(contract.test_a_copy_goes_on_alike_and_alone, (name, "file")),
     ]
+    for made, settings in own.WIDER:
+        if made.__name__ == name:
+            checks += calls(own.test_ranges_are_pytorchs_where_those_are_wider, (made, settings))
+    for row in contract.BAD:
+        if row[:2] == (name, "initial_accumulator_value"):
+            checks += calls(contract.test_bad_values_are_refused_as_torch_does, row)
     for row in contract.REFUSED:
         if row[0] == name:
             checks += calls(contract.test_what_has_one_legal_value_is_refused_by_name, row)
@@ -605,7 +629,7 @@ def checks_of(name):
 def tables(made):
     """(description, attribute, changed value) for each entry of each table of a class."""
     yield "counts_steps", "counts_steps", not made.counts_steps
-    for attribute in ("numbers", "arguments", "slots", "starts", "fixed"):
+    for attribute in ("numbers", "arguments", "slots", "starts", "ranges", "fixed"):
         table = getattr(made, attribute)
         for key in table:
             rest = {other: value for other, value in table.items() if other != key}
@@ -650,40 +674,44 @@ def a_step_that_fails_counts(patch):
         state["step"].fill_(t)
         return t
 
-    original = optim._next_step
-    patch.setattr(optim, "_next_step", next_step)
+    original = base._next_step
+    patch.setattr(base, "_next_step", next_step)
 
 
 def rules_that_mix_elements_run_in_parts(patch):
-    patch.setattr(optim, "_is_elementwise", lambda rule: True)
+    def describe(rule):
+        return dataclasses.replace(original(rule), elementwise=True)
+
+    original = eager.describe
+    patch.setattr(eager, "describe", describe)
 
 
 def decay_is_applied_twice(patch):
-    def stepped(rule, x, g, state, t, lr, l2, shrink, maximize, hyper):
-        if shrink is not None:
-            x = x * (1 - lr * shrink)
-        return original(rule, x, g, state, t, lr, l2, shrink, maximize, hyper)
+    def take_step(about, x, g, state, t, *, lr, weight_decay, **numbers):
+        if weight_decay is not None:
+            x = x * (1 - lr * weight_decay)
+        return original(about, x, g, state, t, lr=lr, weight_decay=weight_decay, **numbers)
 
-    original = optim.stepped
-    patch.setattr(optim, "stepped", stepped)
+    original = eager.take_step
+    patch.setattr(eager, "take_step", take_step)
 
 
 def decay_is_both_kinds(patch):
     def settings_at(self, t, group, rule):
         found = original(self, t, group, rule)
-        return found | {"l2": found["l2"] or found["shrink"]}
+        return found | {"l2": found["l2"] or found["weight_decay"]}
 
     original = optim.RuleOptimizer._settings_at
     patch.setattr(optim.RuleOptimizer, "_settings_at", settings_at)
 
 
 def decay_reaches_the_state_with_the_old_place(patch):
-    def stepped(rule, x, g, state, t, lr, l2, shrink, maximize, hyper):
-        new_x, state = original(rule, x, g, state, t, lr, l2, None, maximize, hyper)
-        return (new_x if shrink is None else new_x * (1 - lr * shrink)), state
+    def take_step(about, x, g, state, t, *, lr, weight_decay, **numbers):
+        new_x, state = original(about, x, g, state, t, lr=lr, **numbers)
+        return (new_x if weight_decay is None else new_x * (1 - lr * weight_decay)), state
 
-    original = optim.stepped
-    patch.setattr(optim, "stepped", stepped)
+    original = eager.take_step
+    patch.setattr(eager, "take_step", take_step)
 
 
 def a_loaded_state_is_shared(patch):
@@ -704,21 +732,21 @@ def the_rate_is_read_once(patch):
 
 
 def maximize_is_ignored(patch):
-    def stepped(*arguments, maximize=False, **others):
-        return original(*arguments, maximize=False, **others)
+    def take_step(*arguments, maximize, **numbers):
+        return original(*arguments, **numbers)
 
-    original = optim.stepped
-    patch.setattr(optim, "stepped", stepped)
+    original = eager.take_step
+    patch.setattr(eager, "take_step", take_step)
 
 
 def the_gradient_is_modified(patch):
-    def stepped(rule, x, g, state, t, lr, l2, shrink, maximize, hyper):
+    def take_step(about, x, g, state, t, *, l2, **numbers):
         if l2 is not None:
             g += l2 * x
-        return original(rule, x, g, state, t, lr, None, shrink, maximize, hyper)
+        return original(about, x, g, state, t, **numbers)
 
-    original = optim.stepped
-    patch.setattr(optim, "stepped", stepped)
+    original = eager.take_step
+    patch.setattr(eager, "take_step", take_step)
 
 
 def a_step_without_gradients_counts(patch):
@@ -733,7 +761,7 @@ def a_step_without_gradients_counts(patch):
 
 
 def half_precision_is_computed_in_half(patch):
-    patch.setattr(optim, "_widened", lambda array: array)
+    patch.setattr(eager, "widened", lambda array: array)
 
 
 def autograd_is_not_told(patch):

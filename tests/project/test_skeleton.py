@@ -22,8 +22,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import adamtut
+from tools.book import ROOT
 
-ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -213,7 +213,7 @@ print("from scratch" in pydoc.render_doc(adamtut))
 print("rules" in dict(inspect.getmembers(adamtut)))
 """
     there, listed, *rest = python(code).splitlines()
-    assert there == "data experiments ops problems registry rules schedules"
+    assert there == "data experiments ops problems registry rules schedules traits"
     assert set(listed.split()) == {*there.split(), "descend", "iterate", "walk"}
     assert rest == ["[False, False, False, True, False]", "True", "True"]
 

@@ -20,8 +20,9 @@ from adamtut import descend, rules
 from adamtut.experiments import adam_bias, interval, load, provenance, runner
 from adamtut.experiments.decay_valley import Networks
 from adamtut.experiments.vae_correction import Autoencoder
+from tools.book import BOOK
 
-RESULTS = Path(__file__).parents[1] / "book" / "results"
+RESULTS = BOOK / "results"
 BENCHMARKS = {"optimizer_step"}  # written by a script of its own; see test_benchmarks.py
 STORED = sorted({path.stem for path in RESULTS.glob("*.json")} - BENCHMARKS)
 every_result = pytest.mark.parametrize("name", STORED)

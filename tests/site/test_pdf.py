@@ -23,11 +23,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
 from tools.address import SETTING
+from tools.book import ROOT
 from tools.check import pages as check_pages
 from tools.pdf import pdf
 from tools.sphinx import downloads
 
-ROOT = Path(__file__).parents[1]
 SITE = "file:///site"
 LIMIT = 8_000_000
 

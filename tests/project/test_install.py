@@ -3,11 +3,11 @@
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tools.book import ROOT
+
 INDEX = "https://example.org/cpu"
 # In the place of Python: it writes down what pip is asked for.
 FAKE = """#!/bin/sh

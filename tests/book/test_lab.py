@@ -19,13 +19,13 @@ import nbformat
 import pytest
 
 import adamtut
+from tools.book import ROOT
 from tools.copies import notebooks, work
 from tools.explore import build
 from tools.setup.browser import browser
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 SECONDS = 150  # for what needs a tenth of it on a machine of its own
 # What a runner changes, three numbers a chapter.
 EDITS = {

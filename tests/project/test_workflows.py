@@ -19,10 +19,10 @@ import yaml
 
 import adamtut
 from tools.address import NOTEBOOKS_BRANCH, SETTING, SOURCE_BRANCH
+from tools.book import ROOT
 from tools.check import package_tests
 from tools.check import release as check_release
 
-ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "workflows"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yml"))}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -699,26 +699,27 @@ def imports(path):
             yield node.module.partition(".")[0]
 
 
+TESTS = {path.stem: path for path in (ROOT / "tests").glob("*/*.py")}
+
+
 def needs_torch(name):
-    """Does tests/NAME.py import PyTorch, itself or by another file of the tests?"""
-    path = ROOT / "tests" / f"{name}.py"
-    return path.is_file() and any(n == "torch" or needs_torch(n) for n in imports(path))
+    """Does the file NAME.py of the tests import PyTorch, itself or by another one of them?"""
+    return name in TESTS and any(n == "torch" or needs_torch(n) for n in imports(TESTS[name]))
 
 
 def test_pytorch_is_noticed_through_another_file():
     assert needs_torch("test_optim")  # itself
-    assert "torch" not in set(imports(ROOT / "tests" / "test_jax.py"))
+    assert "torch" not in set(imports(TESTS["test_jax"]))
     assert needs_torch("test_jax")  # by oracles.py
     assert not needs_torch("test_data")
 
 
 def test_every_test_of_the_package_without_pytorch_is_run():
-    assert [name for name in package_tests.TESTS if needs_torch(f"test_{name}")] == []
-    modules = {path.stem for path in (ROOT / "adamtut").iterdir()}
-    tested = {name for name in modules if (ROOT / "tests" / f"test_{name}.py").is_file()}
-    without = {name for name in tested if not needs_torch(f"test_{name}")}
+    assert all((ROOT / name).is_file() for name in package_tests.TESTS)
+    assert [name for name in package_tests.TESTS if needs_torch(Path(name).stem)] == []
+    names = {f"test_{path.stem}" for path in (ROOT / "adamtut").iterdir()} & TESTS.keys()
+    without = {TESTS[name].relative_to(ROOT).as_posix() for name in names if not needs_torch(name)}
     assert without and without <= set(package_tests.TESTS)
-    assert all((ROOT / "tests" / f"test_{name}.py").is_file() for name in package_tests.TESTS)
 
 
 def test_the_doctests_that_are_left_out_are_those_of_modules_that_import_pytorch():

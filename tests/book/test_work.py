@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.book import ROOT
 from tools.copies import work
 
-ROOT = Path(__file__).parents[1]
 FIRST = {"01_down.ipynb": "down", "02_up.ipynb": "up", "explore/ball.html": "ball"}
 SECOND = {"01_down.ipynb": "new down", "02_up.ipynb": "new up", "explore/ball.html": "new ball"}
 

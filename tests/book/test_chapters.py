@@ -4,7 +4,6 @@ import base64
 import copy
 import io
 import json
-from pathlib import Path
 
 import chapter_guards
 import pytest
@@ -23,7 +22,8 @@ from chapter_guards import (
 )
 from PIL import Image
 
-BOOK = Path(__file__).parents[1] / "book"
+from tools.book import BOOK
+
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 GUARDS = CHAPTER_GUARDS + BOOK_GUARDS
 

@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tools.book import ROOT
 from tools.check import pages as check_pages
-
-ROOT = Path(__file__).parents[1]
 
 FIRST = """<!DOCTYPE html>
 <html lang="en">
