@@ -43,7 +43,7 @@ def table(columns: Mapping[str, Iterable], formats: str | Mapping[str, str] = ""
     for head, column in columns.items():
         if not isinstance(head, str):
             raise TypeError(f"a head must be a string, got {head!r}")
-        if isinstance(column, str | Mapping) or not isinstance(column, Iterable):
+        if isinstance(column, str) or not isinstance(column, Iterable):
             raise TypeError(f"column {head!r} must be a list of cells, got {column!r}")
     values = {head: list(column) for head, column in columns.items()}
     if len({len(column) for column in values.values()}) != 1:
