@@ -1,7 +1,7 @@
 """What `descend` and `optim` refuse at their boundary; rules themselves check nothing."""
 
 import inspect
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,17 @@ def _expected(low, high, finite):
     if low > -np.inf:
         return f"be {low} or more" + (", and finite" if finite else "")
     return "be finite" if finite else "be a number, not NaN"
+
+
+def check_whole(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number of `least` or more.
+
+    >>> check_whole("batch", 0)
+    Traceback (most recent call last):
+    ValueError: batch must be a whole number of 1 or more, got 0
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}")
 
 
 def check_hyper(

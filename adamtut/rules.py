@@ -13,6 +13,8 @@ underscore is a helper, and no rule.
 The same text runs on Python floats, NumPy arrays, torch tensors and JAX arrays, under `jax.jit`
 and `torch.compile` too, where `t` and the hyper-parameters may themselves be tensors: `g` has any
 shape, `d` and the state have the shape of `g`. Rules check nothing; `descend` and `optim` do.
+`g` holds real floats of 32 bits or more: in half precision `eps` and g² may be 0, squares of
+integers overflow, and a complex number needs the square of its modulus.
 
 Default numbers are the papers'. Where a paper and PyTorch differ in arithmetic, the rule
 follows PyTorch and the docstring says so. Each docstring ends in the line `Source`, from which,

@@ -5,6 +5,9 @@ import json
 import math
 import os
 import re
+import subprocess
+import sys
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +16,8 @@ import numpy as np
 import pytest
 
 import adamtut
-from adamtut.experiments import adam_bias, load, provenance, runner
+from adamtut import descend, rules
+from adamtut.experiments import adam_bias, interval, load, provenance, runner
 from adamtut.experiments.decay_valley import Networks
 from adamtut.experiments.vae_correction import Autoencoder
 from tools.book import BOOK
@@ -44,16 +48,12 @@ class Measure:
 ALL = [(rule, seed) for rule in ("gd", "adam") for seed in (0, 1)]
 
 
-def run(folder, measure, *arguments, seeds=2, **options):
-    return runner.run(
-        "trial",
-        measure,
-        SETTINGS,
-        seeds=seeds,
-        data="nothing",
-        arguments=["--out", str(folder), *arguments],
-        **options,
-    )
+def trial(measure, seeds=2, **options):
+    return partial(runner.run, "trial", measure, SETTINGS, seeds=seeds, data="nothing", **options)
+
+
+def run(folder, measure, *arguments, **options):
+    return runner.main(trial(measure, **options), ["--out", str(folder), *arguments])
 
 
 def interrupted(folder, fails_at=3, *arguments):
@@ -184,9 +184,147 @@ def test_runs_of_another_version_are_not_mixed(tmp_path, monkeypatch):
     assert [call[:2] for call in measure.calls] == ALL
 
 
-def test_a_number_that_is_not_finite_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="Out of range float values"):
-        run(tmp_path, lambda **setting: {"loss": float("nan")})
+# Runs that end badly.
+
+
+def stored_runs(path):
+    return json.loads(path.read_text(encoding="utf-8"))["runs"]
+
+
+def test_one_diverging_run_does_not_stop_a_sweep(tmp_path, capsys):
+    def measure(rule, lr, seed, device, data):
+        if rule == "gd" and seed == 1:
+            with np.errstate(over="ignore"):
+                descend(rules.gd, lambda x: x, [1.0], 1e100, 10)
+        return {"loss": lr}
+
+    path = run(tmp_path, measure)
+    good, bad, *others = stored_runs(path)
+    assert good == SETTINGS[0] | {"seed": 0, "loss": 0.1}
+    assert bad.pop("failed").startswith("FloatingPointError: x after step 4 is not finite")
+    assert bad == SETTINGS[0] | {"seed": 1}
+    assert [r["loss"] for r in others] == [0.01, 0.01]
+    assert f"1 of 4 runs ended badly; see `failed` in {path}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [OverflowError, ZeroDivisionError, np.linalg.LinAlgError])
+def test_a_run_that_arithmetic_ended_is_a_result(tmp_path, error):
+    def measure(**setting):
+        raise error("what happened")
+
+    assert {r["failed"] for r in stored_runs(run(tmp_path, measure))} == {
+        f"{error.__name__}: what happened"
+    }
+
+
+def test_numbers_that_are_not_finite_have_none_in_their_place(tmp_path):
+    measured = {"loss": math.nan, "curve": [1.0, -math.inf, (2, np.inf)], "steps": 3, "text": "NaN"}
+    for found in stored_runs(run(tmp_path, lambda **setting: measured)):
+        assert found["failed"] == "loss is NaN, curve is -Infinity"
+        assert found["loss"] is None and found["curve"] == [1.0, None, [2, None]]
+        assert found["steps"] == 3 and found["text"] == "NaN"
+    np.testing.assert_array_equal(np.array(found["curve"][:2], dtype=float), [1.0, np.nan])
+
+
+def test_a_run_that_ended_badly_is_not_made_again(tmp_path):
+    calls = []
+
+    def measure(rule, lr, seed, device, data):
+        calls.append((rule, seed))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        raise FloatingPointError("diverged")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, measure)
+    run(tmp_path, measure)
+    assert calls == [*ALL[:3], *ALL[2:]]
+
+
+@pytest.mark.parametrize(
+    ("returned", "error", "said"),
+    [
+        (None, TypeError, "measure must return a dict, got None"),
+        ({"loss": np.float32(1.0)}, TypeError, "float32 is not JSON serializable"),
+        (KeyError("loss"), KeyError, "loss"),
+    ],
+)
+def test_an_error_in_the_code_ends_the_experiment_and_names_the_run(
+    tmp_path, returned, error, said
+):
+    def measure(rule, lr, seed, device, data):
+        if rule == "adam":
+            if isinstance(returned, Exception):
+                raise returned
+            return returned
+        return {"loss": 1.0}
+
+    with pytest.raises(error, match=said) as caught:
+        run(tmp_path, measure)
+    (note,) = caught.value.__notes__
+    assert note == (
+        "This was the run {'rule': 'adam', 'lr': 0.01, 'seed': 0}. The runs before it are kept."
+    )
+    assert len((tmp_path / "trial.partial.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_settings_that_json_cannot_hold_are_named_before_the_first_run(tmp_path):
+    measure = Measure()
+    with pytest.raises(TypeError, match=r"settings must hold what JSON can, got .*int64\(3\)"):
+        runner.run("trial", measure, [{"n": np.int64(3)}], seeds=2, data="nothing", out=tmp_path)
+    assert measure.calls == []
+
+
+# From code, a notebook for instance.
+
+
+def test_an_experiment_is_called_from_code_and_ignores_the_command_line(tmp_path, monkeypatch):
+    """A kernel's arguments are `-f connection.json`; argparse ends the process at them."""
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
+    measure = Measure()
+    path = trial(measure)(seeds=1, folder=Path("there"), out=tmp_path)
+    assert measure.calls == [("gd", 0, "cpu", "there"), ("adam", 0, "cpu", "there")]
+    by_command = run(tmp_path / "other", Measure(), "--seeds", "1", "--data", "there")
+    assert path.read_text(encoding="utf-8") == by_command.read_text(encoding="utf-8")
+
+
+EXPERIMENT = """
+from functools import partial
+from adamtut.experiments import runner
+
+def measure(lr, seed, device, data):
+    return {"loss": lr + seed}
+
+run = partial(runner.run, "own", measure, [{"lr": 0.5}], seeds=2, data="nothing")
+
+if __name__ == "__main__":
+    runner.main(run)
+"""
+
+
+def test_a_module_is_called_from_code_and_by_its_name(tmp_path):
+    (tmp_path / "own.py").write_text(EXPERIMENT, encoding="utf-8")
+    for command in (
+        ["-m", "own", "--out", "named"],
+        ["-c", "import own; own.run(out='called')", "-f", "kernel.json"],
+    ):
+        subprocess.run([sys.executable, *command], cwd=tmp_path, check=True)
+    named, called = (stored_runs(tmp_path / out / "own.json") for out in ("named", "called"))
+    assert called == named == [{"lr": 0.5, "seed": seed, "loss": 0.5 + seed} for seed in (0, 1)]
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 2.0, True])
+def test_no_seeds_are_refused_from_code_too(tmp_path, seeds):
+    with pytest.raises(ValueError, match="seeds must be a whole number of 1 or more, got "):
+        trial(Measure())(seeds=seeds, out=tmp_path)
+
+
+def test_a_device_that_is_not_there_is_refused_before_the_first_run(tmp_path):
+    pytest.importorskip("torch")
+    measure = Measure()
+    with pytest.raises(RuntimeError, match="gpu"):
+        trial(measure)(device="gpu", out=tmp_path)
+    assert measure.calls == []
 
 
 def test_the_same_circumstances_go_on(tmp_path):
@@ -208,7 +346,7 @@ def test_no_seeds_are_refused(tmp_path, seeds, capsys):
 
 def test_help_names_the_command_and_the_options(capsys):
     with pytest.raises(SystemExit) as exit_:
-        runner.run("trial", Measure(), SETTINGS, seeds=7, data="nothing", arguments=["--help"])
+        runner.main(trial(Measure(), seeds=7), ["--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
     assert "python -m adamtut.experiments.trial" in text and "number of seeds (7)" in text
@@ -226,10 +364,9 @@ def test_an_old_result_stays_until_the_new_one_is_complete(tmp_path):
 
 def test_the_default_folder_is_that_of_the_book(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    options = {"seeds": 1, "data": "nothing", "arguments": []}
-    assert runner.run("trial", Measure(), SETTINGS, **options) == Path("results/trial.json")
+    assert trial(Measure())() == Path("results/trial.json")
     (tmp_path / "book" / "results").mkdir(parents=True)
-    path = runner.run("trial", Measure(), SETTINGS, **options)
+    path = runner.main(trial(Measure()), [])
     assert path == Path("book/results/trial.json") and path.is_file()
 
 
@@ -319,26 +456,23 @@ def test_a_stored_result_is_complete(name):
 
 @every_result
 def test_a_stored_result_has_every_setting_with_every_seed(name, monkeypatch):
-    """The settings are those of its module, caught as `python -m` passes them to the runner."""
+    """The settings are those of its module, as `python -m` hands them to the command line."""
     module = import_module(f"adamtut.experiments.{name}")
     source = Path(module.__file__).read_text(encoding="utf-8")
-    caught = {}
-
-    def catch(name, measure, settings, *, seeds, data, libraries=("numpy",)):
-        caught.update(name=name, settings=list(settings), seeds=seeds, data=data, libs=libraries)
-        return RESULTS / f"{name}.json"
-
-    monkeypatch.setattr(runner, "run", catch)
+    caught = []
+    monkeypatch.setattr(runner, "main", lambda run: caught.append(run) or RESULTS / f"{name}.json")
     exec(compile(source, module.__file__, "exec"), {"__name__": "__main__"})
 
+    (run,) = caught
+    bound, _, settings = run.args
+    assert (module.run.func, module.run.args[::2]) == (runner.run, (bound, settings))
+    assert module.run.keywords == run.keywords
     result = load(name)
-    assert caught["name"] == name
-    assert result["data"] == caught["data"]
-    assert result["seeds"] == list(range(caught["seeds"]))
-    assert set(result["versions"]) == {"adamtut", *caught["libs"]}
-    expected = [
-        setting | {"seed": seed} for setting in caught["settings"] for seed in result["seeds"]
-    ]
+    assert bound == name
+    assert result["data"] == run.keywords["data"]
+    assert result["seeds"] == list(range(run.keywords["seeds"]))
+    assert set(result["versions"]) == {"adamtut", *run.keywords.get("libraries", ("numpy",))}
+    expected = [setting | {"seed": seed} for setting in settings for seed in result["seeds"]]
     assert len(result["runs"]) == len(expected)
     for stored, wanted in zip(result["runs"], expected, strict=True):
         assert stored | wanted == stored
@@ -438,3 +572,15 @@ def test_the_rates_of_the_bias_runs_fall_to_zero_in_a_straight_line(monkeypatch)
     assert (streams[:, 0] != streams[:, 1]).any()
     again = np.array([rows for rows, _ in adam_bias.draws((1,), 2500)])
     assert (again[:, 0] == streams[:, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "said"),
+    [
+        ([1.0, np.nan], 0.95, "values must be finite, got .*leave out the runs that failed"),
+        ([1.0, 2.0], 95, "level must lie between 0 and 1, such as 0.95, got 95"),
+    ],
+)
+def test_an_interval_of_nothing_is_refused(values, level, said):
+    with pytest.raises(ValueError, match=said):
+        interval(values, level)

@@ -227,9 +227,7 @@ def run_trial(folder):
     def measure(seed, device, data):
         return {"loss": float(seed)}
 
-    return runner.run(
-        "trial", measure, [{}], seeds=3, data="nothing", arguments=["--out", str(folder)]
-    )
+    return runner.run("trial", measure, [{}], seeds=3, data="nothing", out=folder)
 
 
 def test_an_experiment_shows_its_runs(terminal, tmp_path):

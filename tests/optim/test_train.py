@@ -72,7 +72,7 @@ def test_a_device_that_is_not_there_is_refused_by_name(machine, named):
 
 
 def test_without_pytorch_the_extra_is_named():
-    code = "import sys; sys.modules['torch'] = None; import adamtut; adamtut.train"
+    code = "import sys; sys.modules['torch'] = None; from adamtut import train"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     expected = "ImportError: adamtut.train needs PyTorch: install adamtut with its 'torch' extra"
     assert done.stderr.splitlines()[-1] == expected
@@ -127,9 +127,9 @@ def test_batches_stay_where_the_examples_are():
     [
         ({"targets": torch.arange(9)}, "inputs and targets must be equally many.* got 10 and 9"),
         ({"inputs": torch.ones(0, 2), "targets": torch.ones(0)}, "1 or more, got 0 and 0"),
-        ({"size": 0}, "size must be 1 or more, got 0"),
-        ({"steps": 0}, "steps must be 1 or more, got 0"),
-        ({"steps": -3}, "steps must be 1 or more, got -3"),
+        ({"size": 0}, "size must be a whole number of 1 or more, got 0"),
+        ({"steps": 0}, "steps must be a whole number of 1 or more, got 0"),
+        ({"steps": -3}, "steps must be a whole number of 1 or more, got -3"),
     ],
 )
 def test_what_makes_no_batches_is_refused_at_once(changes, said):

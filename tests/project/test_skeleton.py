@@ -169,13 +169,7 @@ print(plot.style, data.digits, rules.adam, problems.ravine, ops.sqrt, experiment
 
 BLOCK = """
 import sys
-
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {blocked}:
-            raise ModuleNotFoundError("No module named " + repr(name))
-
-sys.meta_path.insert(0, Block())
+sys.modules.update(dict.fromkeys({blocked}))  # None: as if it were not installed
 import adamtut
 """
 OPTIONAL = ["matplotlib", "torch", "sklearn", "pooch", "tqdm", "IPython"]
@@ -190,13 +184,15 @@ OPTIONAL = ["matplotlib", "torch", "sklearn", "pooch", "tqdm", "IPython"]
         ("pooch", "pooch", "adamtut.data.mnist('test')"),
         ("torch", "PyTorch", "adamtut.optim"),
         ("torch", "PyTorch", "adamtut.train"),
+        ("torch", "PyTorch", "from adamtut import optim"),
+        ("torch", "PyTorch", "from adamtut.train import fit"),
     ],
 )
 def test_a_missing_library_is_named_with_its_extra(missing, package, use):
     code = f"""{BLOCK.format(blocked=[missing])}
 try:
     {use}
-except ImportError as error:
+except (AttributeError, ImportError) as error:
     print(error)
 """
     environment = {k: v for k, v in os.environ.items() if k != "ADAMTUT_DATA"}
@@ -204,6 +200,22 @@ except ImportError as error:
     assert package in message
     extra = "torch" if missing == "torch" else "book"
     assert re.search(rf"install adamtut with its ['`]{extra}['`] extra", message)
+
+
+def test_what_lists_the_parts_works_without_the_libraries():
+    code = f"""{BLOCK.format(blocked=["matplotlib", "torch"])}
+from adamtut import *
+print(*sorted(set(globals()) & set(adamtut._PARTS)))
+print(*dir(adamtut))
+print([hasattr(adamtut, part) for part in ("optim", "train", "plot", "rules", "optimizers")])
+import inspect, pydoc
+print("from scratch" in pydoc.render_doc(adamtut))
+print("rules" in dict(inspect.getmembers(adamtut)))
+"""
+    there, listed, *rest = python(code).splitlines()
+    assert there == "data experiments ops problems registry rules schedules traits"
+    assert set(listed.split()) == {*there.split(), "descend", "iterate", "walk"}
+    assert rest == ["[False, False, False, True, False]", "True", "True"]
 
 
 def test_the_core_works_without_any_optional_library():

@@ -410,12 +410,12 @@ def test_the_message_names_the_steps():
 def test_a_bad_rate_of_a_schedule_is_refused_when_it_comes(bad):
     points = iterate(rules.gd, double, [1.0], lambda t: bad if t == 3 else 0.1)
     assert len(take(points, 3)) == 3  # the start and two steps
-    with pytest.raises(ValueError, match=f"lr must be 0 or more, and finite, got {bad}"):
+    with pytest.raises(ValueError, match=rf"lr\(3\) must be 0 or more, and finite, got {bad}"):
         next(points)
 
 
 def test_a_schedule_of_a_wrong_shape_is_refused():
-    with pytest.raises(ValueError, match=r"lr of shape \(3,\) does not broadcast to x, \(2,\)"):
+    with pytest.raises(ValueError, match=r"lr\(1\) of shape \(3,\) does not broadcast to"):
         descend(rules.gd, double, [1.0, 2.0], lambda t: np.ones(3), 1)
 
 
@@ -449,7 +449,7 @@ def test_a_gradient_that_holds_no_real_numbers_is_refused(wrong):
 
 
 def test_a_gradient_of_nothing_is_refused():
-    with pytest.raises(TypeError, match=r"the gradient at step 1 has dtype object"):
+    with pytest.raises(TypeError, match=r"the gradient at step 1 is None; .* return an array"):
         descend(rules.adam, lambda x: None, 1.0, 0.1, 1)
 
 

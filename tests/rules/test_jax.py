@@ -10,6 +10,7 @@ from jax import numpy as jnp
 from oracles import LR, STEPS, streams
 
 from adamtut import rules, schedules
+from adamtut.ops import maximum, minimum
 from adamtut.registry import RULES, describe
 
 # The sign rules once more, with an effect that fades.
@@ -159,3 +160,17 @@ def test_a_faulty_rule_is_noticed(rule):
     error, message = FAULTS[rule]
     with pytest.raises(error, match=message):
         check(rule, *MODES[mode])
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_number_beside_an_array_may_stand_on_either_side(at_once):
+    x = jnp.array([-1.0, 2.0], jnp.float32)
+    for function, limit, expected in [
+        (maximum, 0.0, [0.0, 2.0]),
+        (minimum, 1, [-1.0, 1.0]),
+    ]:
+        first, last = partial(function, limit), lambda x, f=function, n=limit: f(x, n)
+        for clip in (first, last):
+            found = (jax.jit(clip) if at_once else clip)(x)
+            assert isinstance(found, jax.Array) and found.dtype == x.dtype
+            np.testing.assert_array_equal(found, expected)

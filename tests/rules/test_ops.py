@@ -75,6 +75,27 @@ def test_minimum(kind):
 
 
 @every_kind
+def test_the_number_may_come_last(kind):
+    """As somebody clips: `maximum(v, 0.0)`."""
+    make = MAKERS[kind]
+    same(ops.maximum(make([2.0, -1.0]), 0.0), kind, [2.0, 0.0])
+    same(ops.maximum(make([-3.0, 4.0]), 0.0), kind, [0.0, 4.0])
+    same(ops.minimum(make([2.0, -1.0]), 1), kind, [1.0, -1.0])
+    same(ops.minimum(make([-3.0, 4.0]), 1), kind, [-3.0, 1.0])
+
+
+@every_kind
+def test_what_is_no_number_stays_none(kind):
+    """Python's own `max(0.0, nan)` is 0, and a run that went wrong would go on."""
+    make, nan = MAKERS[kind], [math.nan, math.nan]
+    for function in (ops.maximum, ops.minimum):
+        for x, y in [(make(nan), make([1.0, 2.0])), (make([1.0, 2.0]), make(nan))]:
+            same(function(x, y), kind, nan)
+        same(function(0.0, make(nan)), kind, nan)
+        same(function(make(nan), 0.0), kind, nan)
+
+
+@every_kind
 def test_cos(kind):
     same(ops.cos(MAKERS[kind]([0.0, 0.0])), kind, [1.0, 1.0])
     found = np.asarray(ops.cos(MAKERS[kind]([math.pi / 3, math.pi])))
@@ -126,6 +147,12 @@ def test_torch_gradients_flow_through():
     x = torch.tensor([4.0, -1.0], dtype=torch.float64, requires_grad=True)
     (ops.sqrt(ops.maximum(1.0, x)) + ops.where(x > 0, 3 * x, x)).sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), [0.25 + 3, 1.0])
+
+
+def test_what_is_no_array_is_named_without_torch_too():
+    code = "from adamtut import ops\ntry: ops.sqrt([4.0])\nexcept TypeError as error: print(error)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "expected a number or an array, got [4.0]\n"
 
 
 def test_numpy_needs_no_torch():

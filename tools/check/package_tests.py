@@ -14,6 +14,8 @@ TESTS = [
     *("tests/book/test_progress.py", "tests/book/test_tables.py"),
     *("tests/rules/test_descend.py", "tests/rules/test_problems.py", "tests/rules/test_rules.py"),
     *("tests/rules/test_schedules_jax.py", "tests/rules/test_traits.py"),
+    *("tests/rules/test_loop_boundaries.py", "tests/rules/test_problem_boundaries.py"),
+    "tests/book/test_figure_boundaries.py",
 ]
 # Modules that import PyTorch; their doctests cannot run.
 NEED_TORCH = [
