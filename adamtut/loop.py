@@ -85,7 +85,7 @@ def iterate(
 ) -> Iterator[NDArray]:
     """Yield x_0, x_1, x_2, … without end; for a stopping rule of your own.
 
-    One step is ``x = project((1 - lr * weight_decay) * x - lr * d)`` where `d` comes from
+    One step is ``x = project(x - lr * (d + weight_decay * x))`` where `d` comes from
     ``rule(grad(x) + l2 * x, t, *state, **hyper)``: `l2` enters the gradient, `weight_decay`
     is decoupled from it (Loshchilov & Hutter 2019, algorithm 2, with PyTorch's product of
     rate and decay).
