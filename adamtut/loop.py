@@ -113,7 +113,7 @@ def walk(
 ) -> Iterator[tuple[int, NDArray, tuple]]:
     """Yield (t, x_t, state) for t = 0, 1, 2, … without end: all that is needed to go on later.
 
-    One step is ``x = project((1 - lr * weight_decay) * x - lr * d)`` where `d` comes from
+    One step is ``x = project(x - lr * (d + weight_decay * x))`` where `d` comes from
     ``rule(grad(x) + l2 * x, t, *state, **hyper)``: `l2` enters the gradient, `weight_decay`
     is decoupled from it (Loshchilov & Hutter 2019, algorithm 2, with PyTorch's product of
     rate and decay).

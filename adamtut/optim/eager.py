@@ -45,20 +45,25 @@ def update(rule, tensors, t, hyper, functions, **numbers):
     for x, g, state in tensors:
         wide_x, wide_g, *wide_state = [widened(a) for a in (x, g, *state)]
         new_x, new_state = take_step(about, wide_x, wide_g, wide_state, t, hyper=hyper, **numbers)
-        _check_shapes(about, state, new_state)
-        x.copy_(new_x)
         returned.append([])
+        new_state = _storable(about, wide_state, new_state)
         for old, value, number in zip(state, new_state, are_numbers(rule), strict=True):
             if number:
                 returned[-1].append(value)
             else:
                 old.copy_(value)
+        x.copy_(new_x)  # now, as a state may be the x that was
     return returned
 
 
-def _check_shapes(about, state, new_state):
-    """Refuse a state whose shape changed: it would be stored wherever it fits by broadcasting."""
-    for slot, old, new in zip(about.state, state, new_state, strict=True):
+def _storable(about, old_state, new_state):
+    """The new state, which may be written over the old one, slot by slot.
+
+    What a rule hands on from one slot to another is copied: writing the one changes the other. A
+    state of another shape is refused: it would be stored wherever it fits by broadcasting.
+    """
+    apart = []
+    for slot, old, new in zip(about.state, old_state, new_state, strict=True):
         before, after = getattr(old, "shape", ()), getattr(new, "shape", ())
         if before != after:
             raise ValueError(
@@ -66,6 +71,9 @@ def _check_shapes(about, state, new_state):
                 f"{tuple(before)}. A state has the shape of the gradient, unless its start is a "
                 "function of the parameter, or adamtut.traits.scalar_states declares it"
             )
+        handed_on = new is not old and any(new is other for other in old_state)
+        apart.append(1 * new if handed_on else new)
+    return apart
 
 
 def _with_functions(hyper, functions):
@@ -134,10 +142,9 @@ def _step_arrays(rule, arrays, t, hyper, functions, **numbers):
     for part in _parts(x.size) if x.ndim == 1 and about.elementwise else [...]:
         old = [a[part] if isinstance(a, np.ndarray) else a for a in before]
         new_x, new = take_step(about, x[part], g[part], old, t, hyper=hyper, **numbers)
-        _check_shapes(about, old, new)
-        x[part] = new_x
-        for array, value in zip(state, new, strict=True):
+        for array, value in zip(state, _storable(about, old, new), strict=True):
             array[part if array.ndim else ...] = value
+        x[part] = new_x  # now, as a state may be the x that was
 
 
 def _parts(size):

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from adamtut import __all__ as public
-from adamtut import experiments, optim, problems, rules
+from adamtut import experiments, optim, problems
+from adamtut.optim import classes
+from adamtut.registry import RULES
 from tools.book import BOOK
 from tools.sphinx import tables
 
@@ -46,11 +48,7 @@ def signature(rule):
 
 
 def test_the_table_of_rules_is_what_the_signatures_say():
-    in_the_code = {
-        name: signature(function)
-        for name, function in vars(rules).items()
-        if inspect.isfunction(function) and function.__module__ == rules.__name__
-    }
+    in_the_code = {name: signature(rule.function) for name, rule in RULES.items()}
     assert rules_in(RULE_ROWS) == in_the_code
     assert [row[1].strip("`") for row in RULE_ROWS] == list(in_the_code)  # the book's order
 
@@ -73,10 +71,8 @@ def test_the_table_of_optimizers_is_what_the_classes_say():
     names = [row[0].strip("`") for row in rows]
     assert names == [
         name
-        for name, value in vars(optim).items()
-        if inspect.isclass(value)
-        and issubclass(value, optim.RuleOptimizer)
-        and value is not optim.RuleOptimizer
+        for name, value in vars(classes).items()
+        if inspect.isclass(value) and value.__module__ == classes.__name__
     ]
     for name, arguments, state in rows:
         cls = getattr(optim, name.strip("`"))

@@ -1,6 +1,5 @@
 """The figures draw what they are given, into the axes they are given, in one style."""
 
-import inspect
 import itertools
 import subprocess
 import sys
@@ -15,12 +14,8 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgba
 
 from adamtut import descend, plot, problems, rules
+from adamtut.registry import RULES
 
-RULES = [
-    name
-    for name, rule in vars(rules).items()
-    if inspect.isfunction(rule) and rule.__module__ == rules.__name__
-]
 PATH = np.array([[-5.0, 2.0], [-3.0, -1.0], [-1.0, 0.5], [0.0, 0.0]])
 
 

@@ -94,7 +94,7 @@ def test_engines_are_what_their_names_say():
     how = {name: optimizers[name].defaults for name in [*TORCH, *OURS]}
     assert {name: type(optimizers[name]).__module__ for name in how} == dict.fromkeys(
         TORCH, "torch.optim.adam"
-    ) | dict.fromkeys(OURS, "adamtut.optim")
+    ) | dict.fromkeys(OURS, "adamtut.optim.classes")
     assert [how[name]["fused"] for name in TORCH] == [True, None, False]
     assert [how[name]["foreach"] for name in TORCH] == [None, True, False]
     assert [how[name]["compile"] for name in OURS] == [False, True]

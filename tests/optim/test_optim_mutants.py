@@ -223,7 +223,7 @@ def numpy_is_used_where_it_can_be():
             assert [a.shape for a in (x, g, *state)] == [shape] * 4 + [()]
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(eager, "are_numbers", lambda rule: [False, False, True])
-                patch.setattr(eager, "_check_shapes", lambda *_: None)
+                patch.setattr(eager, "_storable", lambda about, old, new: new)
                 numbers = {"lr": 0.1, "l2": None, "weight_decay": None, "maximize": False}
                 eager._step_arrays(rule, arrays, 1, hyper={}, functions={}, **numbers)
         assert parts == sizes

@@ -17,7 +17,11 @@ from adamtut.optim import base, eager
 from adamtut.registry import describe
 from adamtut.traits import elementwise
 
-SHAPES = {"anchored": [(4, 3), ()], "counted": [(4, 3), ()], "factored": [(4, 3), (2, 5)]}
+SHAPES = {
+    "clipped": [(4, 3), (70_000, 3)],
+    "trust_ratio": [(4, 3), (70_000, 3)],
+    "factored": [(4, 3), (2, 5)],
+}
 
 
 class Clipped(optim.RuleOptimizer):
@@ -40,13 +44,19 @@ class Counted(optim.RuleOptimizer):
     rule = staticmethod(OWN["counted"])
 
 
-CLASSES = [Clipped, TrustRatio, Factored, Anchored, Counted]
+class Remembering(optim.RuleOptimizer):
+    rule = staticmethod(OWN["remembering"])
+
+
+CLASSES = [Clipped, TrustRatio, Factored, Anchored, Counted, Remembering]
+ELEMENTWISE = [Anchored, Counted, Remembering]
+every_elementwise = pytest.mark.parametrize("made", ELEMENTWISE, ids=lambda made: made.__name__)
 every_class = pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
 
 
 def parameters(made, dtype=torch.float64):
     generator = torch.Generator().manual_seed(0)
-    shapes = SHAPES.get(made.rule.__name__, [(4, 3), (70_000, 3)])
+    shapes = SHAPES.get(made.rule.__name__, [(4, 3), ()])
     return [
         torch.nn.Parameter(torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype))
         for shape in shapes
@@ -179,7 +189,7 @@ def test_what_is_not_elementwise_is_not_compiled_and_named_once(made, monkeypatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("made", [Anchored, Counted], ids=lambda made: made.__name__)
+@every_elementwise
 def test_what_is_elementwise_is_compiled(made):
     """It may want the parameter, start from it, and have a state that is one number."""
     params, others = parameters(made), parameters(made)
@@ -189,7 +199,7 @@ def test_what_is_elementwise_is_compiled(made):
         torch.testing.assert_close(p.detach(), q.detach(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("made", [Anchored, Counted], ids=lambda made: made.__name__)
+@every_elementwise
 def test_what_is_elementwise_runs_in_parts(made, monkeypatch):
     (p, *_), (q, *_) = parameters(made), parameters(made)
     train(made([p], lr=0.05), [p], 3)

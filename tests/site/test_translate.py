@@ -179,14 +179,15 @@ def mutants(name):
     right = translated(inspect.getsource(rules), name)
     assert SCRIPT.count(right) == 1
     tree = ast.parse(inspect.getsource(RULES[name].function))
-    made = {}
+    tree.body[0].decorator_list = []  # what a rule declares is for Python
+    first, made = tree.body[0].lineno - 1, {}
     for i, node in enumerate(ast.walk(tree)):
         for text, change in _changes(node, names=()):
             changed = copy.deepcopy(tree)
             change(list(ast.walk(changed))[i])
             if ast.unparse(changed) != ast.unparse(tree):
                 wrong = translated(ast.unparse(changed), name)
-                made[f"line {node.lineno}: {text}"] = SCRIPT.replace(right, wrong)
+                made[f"line {node.lineno - first}: {text}"] = SCRIPT.replace(right, wrong)
     return made
 
 
