@@ -43,7 +43,6 @@ OLD_MOULD = [
     "05_adam_in_practice.ipynb",
     "06_bias_correction.ipynb",
     "07_step_size.ipynb",
-    "08_adamax.ipynb",
 ]
 # Chapters without a rule of their own → why.
 NO_RULE_CELL = {
