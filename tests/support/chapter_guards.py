@@ -39,7 +39,6 @@ ALLOWED_TAGS: dict[tuple[str, str], str] = {}
 # long it is, and notices a chapter that has no need of it any more.
 OLD_MOULD = [
     "02_stochastic.ipynb",
-    "04_adaptive_rates.ipynb",
     "05_adam_in_practice.ipynb",
     "06_bias_correction.ipynb",
     "07_step_size.ipynb",
