@@ -41,7 +41,6 @@ OLD_MOULD = [
     "02_stochastic.ipynb",
     "04_adaptive_rates.ipynb",
     "05_adam_in_practice.ipynb",
-    "06_bias_correction.ipynb",
     "07_step_size.ipynb",
     "08_adamax.ipynb",
 ]
