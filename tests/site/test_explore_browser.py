@@ -32,6 +32,7 @@ QUERIES = {
         "c=-3,0.5&lambda=0&show=adam_l2,adamw",
         "lambda=4&steps=4000&beta2=0.999&lr=0.001",
     ],
+    "weights": ["", "t=400&beta1=0&beta2=0.9999&correct=1", "beta1=0.95&beta2=0.95&t=1"],
     "schedules": [
         "",
         "schedule=own&own=100.0.50&rule=yogi&beside=cosine,lr:0.2,steps:100,final:0.1",
@@ -198,6 +199,7 @@ INNER = {
     "ravine": "x=-3&y=1&angle=45",
     "counterexample": "C=5&period=20",
     "box": "c=2,1&lambda=0.8&lr=0.05&steps=300",
+    "weights": "t=20",
     "schedules": "schedule=cosine&final=0.1&lr=0.3&t=150&warm=20&beside=constant,lr:0.1",
 }
 
@@ -295,6 +297,7 @@ PLOTS = {
     "ravine": "#map svg",
     "counterexample": "#walk svg",
     "box": "#map svg",
+    "weights": "#step svg",
     "schedules": ".drawable",
 }
 

@@ -40,7 +40,6 @@ ALLOWED_TAGS: dict[tuple[str, str], str] = {}
 OLD_MOULD = [
     "02_stochastic.ipynb",
     "05_adam_in_practice.ipynb",
-    "06_bias_correction.ipynb",
     "07_step_size.ipynb",
 ]
 # Chapters without a rule of their own → why.
