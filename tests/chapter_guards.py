@@ -38,7 +38,6 @@ ALLOWED_TAGS: dict[tuple[str, str], str] = {}
 # it is, and notices a chapter that has no need of it any more.
 OLD_MOULD = [
     "01_gradient_descent.ipynb",
-    "02_stochastic.ipynb",
     "04_adaptive_rates.ipynb",
     "05_adam_in_practice.ipynb",
     "06_bias_correction.ipynb",
