@@ -37,7 +37,6 @@ ALLOWED_TAGS: dict[tuple[str, str], str] = {}
 # Chapters that are not yet told anew. The list only shrinks; tests/test_chapters.py knows how long
 # it is, and notices a chapter that has no need of it any more.
 OLD_MOULD = [
-    "01_gradient_descent.ipynb",
     "04_adaptive_rates.ipynb",
     "05_adam_in_practice.ipynb",
     "06_bias_correction.ipynb",

@@ -199,13 +199,13 @@ def test_a_build_keeps_the_letters_of_formulas_that_some_page_has(tmp_path):
 
 
 CSS = """
-html[data-theme="light"] .highlight{ background: #fefefe; color: #080808 }
-html[data-theme="light"] .highlight .k{ color: #6730C5 }
-html[data-theme="light"] .highlight .n{ color: #080808 }
-html[data-theme="light"] .highlight .o{ color: #080808 }
-html[data-theme="dark"] .highlight{ background: #2b2b2b; color: #F8F8F2 }
-html[data-theme="dark"] .highlight .n{ color: #f8f8f2 }
-html[data-theme="dark"] .highlight .o{ color: #ABE338 }
+html[data-theme="light"] .highlight { background: #fefefe; color: #080808 }
+html[data-theme="light"] .highlight .k { color: #6730C5 }
+html[data-theme="light"] .highlight .n { color: #080808 }
+html[data-theme="light"] .highlight .o { color: #080808 }
+html[data-theme="dark"] .highlight { background: #2b2b2b; color: #F8F8F2 }
+html[data-theme="dark"] .highlight .n { color: #f8f8f2 }
+html[data-theme="dark"] .highlight .o { color: #ABE338 }
 """
 
 

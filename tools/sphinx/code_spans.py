@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pygments.token import STANDARD_TYPES
 
-BLOCK = re.compile(r'\[data-theme="(\w+)"\] \.highlight\{[^}]*?(color: #\w+)')
-TOKEN = re.compile(r'\[data-theme="(\w+)"\] \.highlight \.(\w+)\{ ([^}]*?) \}')
+BLOCK = re.compile(r'\[data-theme="(\w+)"\] \.highlight \{[^}]*?(color: #\w+)')
+TOKEN = re.compile(r'\[data-theme="(\w+)"\] \.highlight \.(\w+) \{ ([^}]*?) \}')
 
 
 def plain_classes(css: str) -> list[str]:
