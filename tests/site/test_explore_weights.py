@@ -1,4 +1,4 @@
-"""The explorable of chapter 6: the weights are those of the averages, the steps those of the rule."""
+"""The explorable of chapter 6: weights are those of the averages, steps those of the rule."""
 
 import json
 
