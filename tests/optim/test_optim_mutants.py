@@ -231,9 +231,9 @@ def numpy_is_used_where_it_can_be():
     p = torch.nn.Parameter(square.mT)
     p.grad, rule = square.mT, contract.Whole.rule
     assert eager._as_numpy(rule, p, []) is None
+    assert eager._as_numpy(rule, p, [torch.zeros_like(p)]) is None
     p.grad = square
     assert eager._as_numpy(rule, p, []) is None
-    assert eager._as_numpy(rule, p, [torch.zeros_like(p)]) is None
     p = torch.nn.Parameter(square)
     p.grad = square
     assert [a.shape for a in eager._as_numpy(rule, p, [])[:2]] == [(3, 3), (3, 3)]
@@ -377,8 +377,9 @@ CHECKS = [
     *calls(own.test_a_complex_parameter_is_seen_as_real_numbers, ()),
     *calls(
         own.test_a_state_of_a_parameter_that_changed_its_shape_is_refused,
-        *[(own.Anchored, "start"), (own.TrustRatio, "m")],
+        *[(own.Anchored, "start"), (own.TrustRatio, "m"), (own.Averaged, "m")],
     ),
+    *calls(own.test_a_state_of_its_own_shape_takes_the_dtype_of_the_parameter, ()),
     what_is_not_elementwise_is_named,
     the_engine_is_the_one_asked_for,
     numpy_is_used_where_it_can_be,
@@ -467,10 +468,14 @@ EQUIVALENT = {
     },
     "_storable": {
         "a copy more": [
-            "handed_on = new is not old and any(new is other fo | new is not old and any((new is"
-            " → part 0 alone",
-            "handed_on = new is not old and any(new is other fo | new is not old and any((new is"
-            " → part 1 alone",
+            "apart.append(1 * new if handed_on else new) | 1 * new if handed_on else new"
+            " → always True",
+        ],
+    },
+    "_can_be_compiled": {
+        "whose line the warning names": [
+            "stacklevel=2, | 2 → 3",
+            "stacklevel=2, | 2 → -2",
         ],
     },
     "_as_numpy": {
@@ -502,12 +507,12 @@ EQUIVALENT = {
     },
     "_step_tensors": {
         "a number as a tensor has the same value": [
-            "old = [a.item() if n else a for a, n in zip(state, | a.item() if n else a"
+            "old = [a.item() if number else a for a, number in  | a.item() if number else a"
             " → always False",
             "(changed,) = update(rule, [(x, g, old)], t, **numb | old → state",
         ],
         "views of the same numbers": [
-            "holders = [slot for slot, number in zip(slots, are | slots → state",
+            "holders = [slot for slot, number in zip(slots, sin | slots → state",
         ],
     },
     "_allocate": {
@@ -537,6 +542,7 @@ EQUIVALENT = {
         "a cast to its own dtype does nothing": [
             "if not number and state[key].dtype != dtype:  # af | not number and state[key].dtyp"
             " → part 0 alone",
+            "if not number and state[key].dtype != dtype:  # af | dtype → about",
         ],
     },
     "RuleOptimizer._settings_at": {

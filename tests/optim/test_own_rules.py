@@ -244,7 +244,27 @@ def test_a_state_that_changes_its_shape_is_refused_by_name():
         assert torch.equal(p, torch.ones_like(p))
 
 
-@pytest.mark.parametrize(("made", "key"), [(Anchored, "start"), (TrustRatio, "m")])
+class Averaged(optim.RuleOptimizer):
+    """It does not say that it is elementwise, and does not start from 0."""
+
+    @staticmethod
+    def rule(g, t, m=0.5):
+        return m, (m + g) / 2
+
+
+def test_a_state_of_its_own_shape_takes_the_dtype_of_the_parameter():
+    """As after `model.float()`."""
+    params = parameters(Factored)
+    optimizer = Factored(params)
+    train(optimizer, params, 1)
+    for p in params:
+        p.grad, p.data = None, p.data.float()
+    train(optimizer, params, 1)
+    kinds = {optimizer.state[p][key].dtype for p in params for key in ("rows", "columns")}
+    assert kinds == {torch.float32}
+
+
+@pytest.mark.parametrize(("made", "key"), [(Anchored, "start"), (TrustRatio, "m"), (Averaged, "m")])
 def test_a_state_of_a_parameter_that_changed_its_shape_is_refused(made, key):
     p = torch.nn.Parameter(torch.ones(3, 1, dtype=torch.float64))
     optimizer = made([p])
