@@ -468,8 +468,8 @@ EQUIVALENT = {
     },
     "_storable": {
         "a copy more": [
-            "handed_on = any(new is other for other in old_stat | new is other → IsNot",
-            "apart.append(1 * new if handed_on else new) | 1 * new if handed_on else new"
+            "apart.append(1 * new if any(new is other for other | new is other → IsNot",
+            "apart.append(1 * new if any(new is other for other | 1 * new if any(new is other fo"
             " → always True",
         ],
     },
