@@ -354,11 +354,12 @@ def _next_step(state):
 
 def _allocate(p, start, is_number):
     """A state of a parameter at the start."""
-    value = start(widened(1 * real(p))) if callable(start) else start  # which may keep its argument
+    value = start(widened(real(p))) if callable(start) else start
     if is_number:
         return torch.tensor(as_python(value), dtype=torch.float64, device="cpu")
     if callable(start):
-        return torch.as_tensor(value, dtype=real(p).dtype, device=p.device).clone()
+        value = torch.as_tensor(value, dtype=real(p).dtype, device=p.device)
+        return value.clone()  # it may be the parameter itself
     state = torch.zeros_like(p, memory_format=torch.preserve_format)
     real(state).fill_(value)
     return state

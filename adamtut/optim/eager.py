@@ -71,8 +71,7 @@ def _storable(about, old_state, new_state):
                 f"{tuple(before)}. A state has the shape of the gradient, unless its start is a "
                 "function of the parameter, or adamtut.traits.scalar_states declares it"
             )
-        handed_on = new is not old and any(new is other for other in old_state)
-        apart.append(1 * new if handed_on else new)
+        apart.append(1 * new if any(new is other for other in old_state) else new)
     return apart
 
 

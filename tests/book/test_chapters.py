@@ -541,6 +541,7 @@ fault(GUARD, "asserts nothing", lambda book: book.cell("assert").update(cell_typ
 GUARD = "shows_the_package_rules"
 fault(GUARD, "differs from adamtut.rules.gd", replace("return (g,)", "return (-g,)"))
 fault(GUARD, "differs from adamtut.rules.gd", replace("(g, t)", "(g, t=1)"))
+fault(GUARD, "differs from adamtut.rules.gd", replace("def gd", "@cache\ndef gd"))
 fault(GUARD, "shares its cell", replace("return (g,)", "return (g,)\n\n\nx = 1"))
 fault(GUARD, "no rule cell", replace("def gd", "def descent"))
 fault(GUARD, "no rule cell", drop("def gd"))
@@ -682,6 +683,7 @@ def test_every_marker_of_nbval_is_planted():
 HARMLESS = {
     "a longer docstring": replace("Walk downhill.", "Walk downhill, and then some."),
     "type hints": replace("gd(g, t):", "gd(g: float, t: int) -> tuple:"),
+    "declared traits": replace("def gd", "@elementwise\n@ranges(beta=MEMORY)\ndef gd"),
     "no docstring": replace('    """Walk downhill."""\n', ""),
     "numpy's assertion": replace("assert value < 1", "np.testing.assert_array_less(value, 1)"),
     "an assertion under with": replace("for value in last:", "with quiet():"),

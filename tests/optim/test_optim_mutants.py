@@ -231,6 +231,7 @@ def numpy_is_used_where_it_can_be():
     p = torch.nn.Parameter(square.mT)
     p.grad, rule = square.mT, contract.Whole.rule
     assert eager._as_numpy(rule, p, []) is None
+    assert eager._as_numpy(rule, p, [torch.zeros_like(p)]) is None
     p.grad = square
     assert eager._as_numpy(rule, p, []) is None
     p = torch.nn.Parameter(square)
@@ -370,9 +371,15 @@ CHECKS = [
     *calls(own.test_it_is_saved_and_goes_on, (own.Factored, "file"), (own.Counted, "file")),
     *calls(own.test_other_dtypes_are_near, (own.Factored, bfloat16), (own.Anchored, float32)),
     *calls(own.test_states_have_the_shape_of_their_start, ()),
+    *calls(own.test_a_start_may_be_a_number_for_each_parameter, ()),
     *calls(own.test_a_state_that_changes_its_shape_is_refused_by_name, ()),
     *calls(own.test_the_rate_and_the_decay_have_ranges_whatever_the_rule, ()),
     *calls(own.test_a_complex_parameter_is_seen_as_real_numbers, ()),
+    *calls(
+        own.test_a_state_of_a_parameter_that_changed_its_shape_is_refused,
+        *[(own.Anchored, "start"), (own.TrustRatio, "m"), (own.Averaged, "m")],
+    ),
+    *calls(own.test_a_state_of_its_own_shape_takes_the_dtype_of_the_parameter, ()),
     what_is_not_elementwise_is_named,
     the_engine_is_the_one_asked_for,
     numpy_is_used_where_it_can_be,
@@ -447,40 +454,29 @@ FUNCTIONS = functions()
 
 # Function → why a change is no fault → the changes.
 EQUIVALENT = {
-    "_python": {
+    "as_python": {
         "a shortcut for the last line": [
             "if type(value) is float:  # nearly always | if type(value) is float: → removed",
             "if type(value) is float:  # nearly always | if type(value) is float: → always False",
             "return value | return value → removed",
         ],
     },
-    "_scalar_slots": {
-        "the numbers that come out are not used": [
-            "_, *state = rule(np.zeros(2), 1) | 1 → 2",
-            "_, *state = rule(np.zeros(2), 1) | 1 → -1",
-            "_, *state = rule(np.zeros(2), 1) | 2 → 3",
-        ],
-    },
-    "_is_elementwise": {
-        "NumPy works out a size that is negative": [
-            "steps = [rule(x, t, *state) for x, state in zip(g. | 1 → -1",
-            "steps = [rule(x, t, *state) for x, state in zip(g. | 4 → -4",
-        ],
-    },
     "update": {
-        "both have the same dimensions": [
-            'if getattr(old, "ndim", 0) > 0: | old → value',
+        "what was widened is a copy, and nobody's memory": [
+            "new_state = _storable(about, wide_state, new_state | wide_state → state",
         ],
     },
-    "_views": {
-        "one number of one dimension, where `compile=True` needs it without": [
-            "return [tensor if number else _at_least_1d(_real(t | tensor if number else _at_leas"
-            " → always False",
+    "_storable": {
+        "a copy more": [
+            "apart.append(1 * new if any(new is other for other | new is other → IsNot",
+            "apart.append(1 * new if any(new is other for other | 1 * new if any(new is other fo"
+            " → always True",
         ],
     },
-    "_at_least_1d": {
-        "-1 is what there is": [
-            "return tensor if tensor.ndim else tensor.view(1) | 1 → -1",
+    "_can_be_compiled": {
+        "whose line the warning names": [
+            "stacklevel=2, | 2 → 3",
+            "stacklevel=2, | 2 → -2",
         ],
     },
     "_as_numpy": {
@@ -502,7 +498,7 @@ EQUIVALENT = {
     },
     "_step_arrays": {
         "both have one size": [
-            "for part in _parts(x.size) if x.ndim == 1 and _is_ | x → g",
+            "for part in _parts(x.size) if x.ndim == 1 and abou | x → g",
         ],
     },
     "_parts": {
@@ -512,12 +508,20 @@ EQUIVALENT = {
     },
     "_step_tensors": {
         "a number as a tensor has the same value": [
-            "old = [a.item() if n else a for a, n in zip(state, | a.item() if n else a"
+            "old = [a.item() if number else a for a, number in  | a.item() if number else a"
             " → always False",
             "(changed,) = update(rule, [(x, g, old)], t, **numb | old → state",
         ],
         "views of the same numbers": [
-            "holders = [slot for slot, number in zip(slots, are | slots → state",
+            "holders = [slot for slot, number in zip(slots, sin | slots → state",
+        ],
+    },
+    "_allocate": {
+        "both are the same number there": [
+            "real(state).fill_(value) | value → start",
+        ],
+        "it was computed from the parameter, and is cast in the next lines": [
+            "value = torch.as_tensor(value, dtype=real(p).dtype | p → value",
         ],
     },
     "RuleOptimizer.__init__": {
@@ -537,8 +541,9 @@ EQUIVALENT = {
     },
     "RuleOptimizer._slots_of": {
         "a cast to its own dtype does nothing": [
-            "elif not number and state[key].dtype != p.dtype:   | not number and state[key].dtyp"
+            "if not number and state[key].dtype != dtype:  # af | not number and state[key].dtyp"
             " → part 0 alone",
+            "if not number and state[key].dtype != dtype:  # af | dtype → about",
         ],
     },
     "RuleOptimizer._settings_at": {

@@ -147,6 +147,25 @@ def test_states_have_the_shape_of_their_start():
     assert {optimizer.state[p]["total"].item() for p in params} == {3.0}
 
 
+def test_a_start_may_be_a_number_for_each_parameter():
+    """Not declared to be one, it is a tensor without a dimension."""
+
+    class Halving(optim.RuleOptimizer):
+        @staticmethod
+        def rule(g, t, size=lambda x: 2.0):
+            return size * g, size / 2
+
+    for dtype in (torch.float64, torch.bfloat16):
+        p = torch.nn.Parameter(torch.zeros(3, dtype=dtype))
+        p.grad = torch.ones_like(p)
+        optimizer = Halving([p], lr=1.0)
+        optimizer.step()
+        optimizer.step()
+        assert torch.equal(p, torch.full_like(p, -3))
+        size = optimizer.state[p]["size"]
+        assert (size.dtype, size.item()) == (dtype, 0.5)
+
+
 @pytest.mark.parametrize("compile", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_norm_is_that_of_the_whole_parameter(compile, dtype):
@@ -225,6 +244,38 @@ def test_a_state_that_changes_its_shape_is_refused_by_name():
         assert torch.equal(p, torch.ones_like(p))
 
 
+class Averaged(optim.RuleOptimizer):
+    """It does not say that it is elementwise, and does not start from 0."""
+
+    @staticmethod
+    def rule(g, t, m=0.5):
+        return m, (m + g) / 2
+
+
+def test_a_state_of_its_own_shape_takes_the_dtype_of_the_parameter():
+    """As after `model.float()`."""
+    params = parameters(Factored)
+    optimizer = Factored(params)
+    train(optimizer, params, 1)
+    for p in params:
+        p.grad, p.data = None, p.data.float()
+    train(optimizer, params, 1)
+    kinds = {optimizer.state[p][key].dtype for p in params for key in ("rows", "columns")}
+    assert kinds == {torch.float32}
+
+
+@pytest.mark.parametrize(("made", "key"), [(Anchored, "start"), (TrustRatio, "m"), (Averaged, "m")])
+def test_a_state_of_a_parameter_that_changed_its_shape_is_refused(made, key):
+    p = torch.nn.Parameter(torch.ones(3, 1, dtype=torch.float64))
+    optimizer = made([p])
+    train(optimizer, [p], 1)
+    p.grad, p.data = None, torch.ones(3, 2, dtype=torch.float64)
+    message = rf"^{made.__name__}: {key} has shape \(3, 1\), but the parameter has \(3, 2\) now"
+    with pytest.raises(RuntimeError, match=message):
+        train(optimizer, [p], 1)
+    assert torch.equal(p, torch.ones_like(p))
+
+
 def test_the_rate_and_the_decay_have_ranges_whatever_the_rule():
     for setting in ({"lr": -1.0}, {"weight_decay": -1.0}):
         (name,) = setting
@@ -235,6 +286,9 @@ def test_the_rate_and_the_decay_have_ranges_whatever_the_rule():
         Counted(parameters(Counted), weights=(0.9, 0.99))
     with pytest.raises(ValueError, match=r"^Clipped: limit must be 0 or more"):
         Clipped(parameters(Clipped), limit=-1)
+    renamed = type("Renamed", (Clipped,), {"arguments": {"limit": "max_norm"}})
+    with pytest.raises(ValueError, match=r"^Renamed: max_norm must be 0 or more"):
+        renamed(parameters(Clipped), max_norm=-1)
 
 
 # What the rules in the book refuse, and PyTorch takes.
@@ -267,3 +321,7 @@ def test_a_complex_parameter_is_seen_as_real_numbers():
         expected = torch.tensor([8 + 4j, -2j], dtype=dtype) * 0.5 / 2.5
         torch.testing.assert_close(q.detach(), expected)
         assert optimizer.state[q]["start"].shape == (2, 2)
+        yogi = optim.Yogi([q])
+        yogi.step()
+        yogi.step()
+        assert {yogi.state[q][key].dtype for key in ("exp_avg", "exp_avg_sq")} == {dtype}

@@ -39,8 +39,8 @@ def anchored(g, t, start=lambda x: x, *, x, pull=0.5):
 
 @elementwise
 @scalar_states("total")
-def counted(g, t, total=0.0, *, slope=-0.8, weights=(-1.0, 0.5, 2.0)):
-    """Three weights in turn, and a state that is one number; no setting has a range."""
+def counted(g, t, total=lambda x: 0 * x.sum(), *, slope=-0.8, weights=(-1.0, 0.5, 2.0)):
+    """The sum of three weights again and again, one number; no setting has a range."""
     total = total + weights[0] + weights[1] + weights[2]
     return slope * total * g, total
 
