@@ -160,46 +160,66 @@ def walk(
     _check_functions(rule, grad, project)
     x = _start(x)
     _check_hyper(rule, hyper)
-    weight_decay, l2 = _decay("weight_decay", weight_decay, x), _decay("l2", l2, x)
-    hyper = {name: _python(value) for name, value in hyper.items()}
+    check_whole("t", t, 0)
     about = describe(rule)
-    state = _own_state(about, x, t, state)
-    rate = _schedule(lr, x)
-    grad = _with_step(grad)
-    return _steps(about, grad, x, rate, weight_decay, l2, project, hyper, int(t), state)
+    run = _steps(
+        _watched(about),
+        _named("grad", _with_step(grad)),
+        x,
+        _schedule(lr, x),
+        _decay("weight_decay", weight_decay, x),
+        _decay("l2", l2, x),
+        None if project is None else _named("project", project),
+        {name: _python(value) for name, value in hyper.items()},
+        int(t),
+        _own_state(about, x, t, state),
+    )
+    return ((t, x.copy(), _copies(state)) for t, x, state in run)
 
 
 def _steps(about, grad, x, lr, weight_decay, l2, project, hyper, made, state):
-    watched = _watched(about)
-    yield made, x.copy(), _copies(state)
+    yield made, x, state
     for t in itertools.count(made + 1):
-        try:
-            g = _like(x, grad(x.copy(), t), "the gradient", t)
-            if not np.isfinite(g).all():
-                raise FloatingPointError(
-                    f"the gradient at step {t} is not finite: {g}; lower lr, or look at grad there"
-                )
-            x, state = take_step(
-                watched, x, g, state, t, lr=lr(t), hyper=hyper, weight_decay=weight_decay, l2=l2
+        g = _like(x, grad(x.copy(), t), "the gradient", t)
+        _check_gradient(g, t)
+        free, state = take_step(
+            about, x, g, state, t, lr=lr(t), hyper=hyper, weight_decay=weight_decay, l2=l2
+        )
+        x = free if project is None else _like(free, project(free.copy()), "the projection", t)
+        _check_state(about, state, t, x.dtype)
+        _check_point(x, free, t, about.defaults | hyper)
+        yield t, x, state
+
+
+def _check_gradient(g, t):
+    if not np.isfinite(g).all():
+        raise FloatingPointError(
+            f"the gradient at step {t} is not finite: {g}; lower lr, or look at grad there"
+        )
+
+
+def _check_state(about, state, t, dtype):
+    for name, value in zip(about.state, state, strict=True):
+        if not _finite(value, name, about, t):
+            raise FloatingPointError(
+                f"state {name} of {about.name} after step {t} is not finite: {value}; "
+                f"the gradient is too large for {dtype}"
             )
-            if project is not None:
-                unprojected, x = x, _like(x, project(x.copy()), "what project returned", t)
-        except StopIteration as error:
-            raise RuntimeError(
-                f"a function asked for more at step {t} than its iterator had; make it last longer"
-            ) from error
-        for name, value in zip(about.state, state, strict=True):
-            if not _finite(value, name, about, t):
-                raise FloatingPointError(
-                    f"state {name} of {about.name} after step {t} is not finite: {value}; "
-                    f"the gradient is too large for {x.dtype}"
-                )
-        if not np.isfinite(x).all():
-            if project is not None and np.isfinite(unprojected).all():
-                raise FloatingPointError(f"project made x not finite at step {t}: {x}")
-            advice = _advice(x.dtype, about.defaults | hyper)
-            raise FloatingPointError(f"x after step {t} is not finite: {x}; {advice}")
-        yield t, x.copy(), _copies(state)
+
+
+def _check_point(x, free, t, settings):
+    """`free` is the point before it was projected."""
+    if np.isfinite(x).all():
+        return
+    if np.isfinite(free).all():
+        raise FloatingPointError(f"the projection at step {t} is not finite: {x}; look at project")
+    lost = [
+        f"{name} {value} is 0 in {x.dtype}: start from float64"
+        for name, value in settings.items()
+        if isinstance(value, float) and value != 0 and x.dtype.type(value) == 0
+    ]
+    advice = "; ".join(lost or ["lower lr; where a gradient is 0, eps must be above 0"])
+    raise FloatingPointError(f"x after step {t} is not finite: {x}; {advice}")
 
 
 def _watched(about):
@@ -213,6 +233,18 @@ def _watched(about):
         return _like(g, d, direction, t), *state
 
     return dataclasses.replace(about, function=function)
+
+
+def _named(name, function):
+    """A function that says its name where an iterator ends: a generator would swallow it."""
+
+    def called(*arguments):
+        try:
+            return function(*arguments)
+        except StopIteration as error:
+            raise RuntimeError(f"{name} asked an iterator for more than it had") from error
+
+    return called
 
 
 def _check_functions(rule, grad, project):
@@ -241,7 +273,6 @@ def _start(x):
 
 def _own_state(about, x, t, state):
     """The state to go on from after t steps; () is that of the start."""
-    check_whole("t", t, 0)
     if not isinstance(state, tuple | list) or len(state) not in (0, len(about.state)):
         names = ", ".join(about.state) or "nothing"
         raise ValueError(
@@ -277,7 +308,8 @@ def _check_hyper(rule, hyper):
 def _schedule(lr, x):
     """Turn a number, an array or a function of t into a checked function of t."""
     if callable(lr):
-        return lambda t: _fitted(f"lr({t})", lr(t), x)
+        rate = _named("lr", lr)
+        return lambda t: _fitted(f"lr({t})", rate(t), x)
     constant = _fitted("lr", lr, x)
     if np.any((constant == 0) & (np.asarray(lr) > 0)):
         raise ValueError(f"lr {lr!r} is 0 in {x.dtype}, the dtype of x: start from float64")
@@ -346,13 +378,3 @@ def _finite(value, name, about, t):
     if np.asarray(value).dtype.kind not in "fiubc":
         raise TypeError(f"state {name} of {about.name} after step {t} holds no numbers: {value!r}")
     return np.isfinite(value).all()
-
-
-def _advice(dtype, settings):
-    """What to do about a point that is not finite."""
-    lost = [
-        f"{name} {value} is 0 in {dtype}: start from float64"
-        for name, value in settings.items()
-        if isinstance(value, float) and value != 0 and dtype.type(value) == 0
-    ]
-    return "; ".join(lost or ["lower lr; where a gradient is 0, eps must be above 0"])

@@ -113,16 +113,20 @@ def test_a_schedule_may_use_its_array_again():
 @pytest.mark.parametrize(
     ("project", "error", "said"),
     [
-        (lambda x: None, TypeError, "what project returned at step 1 is None"),
-        (lambda x: x.sum(), ValueError, r"what project returned at step 1 has shape \(\), but x"),
+        (lambda x: None, TypeError, "the projection at step 1 is None"),
+        (lambda x: x.sum(), ValueError, r"the projection at step 1 has shape \(\), but x"),
         (
             lambda x: x[None],
             ValueError,
-            r"project returned at step 1 has shape \(1, 2\), but x has",
+            r"the projection at step 1 has shape \(1, 2\), but x has",
         ),
-        (lambda x: x > 0, TypeError, "project returned at step 1 has dtype bool.*real numbers"),
-        (lambda x: x + 1j, TypeError, "project returned at step 1 has dtype complex128"),
-        (lambda x: x * np.nan, FloatingPointError, r"project made x not finite at step 1: \[nan"),
+        (lambda x: x > 0, TypeError, "the projection at step 1 has dtype bool.*real numbers"),
+        (lambda x: x + 1j, TypeError, "the projection at step 1 has dtype complex128"),
+        (
+            lambda x: x * np.nan,
+            FloatingPointError,
+            r"the projection at step 1 is not finite: \[nan",
+        ),
     ],
 )
 def test_a_projection_that_returns_no_point_is_named(project, error, said):
@@ -221,12 +225,12 @@ def test_decays_of_many_runs_neither_widen_the_path_nor_its_dtype(decay):
 
 
 @pytest.mark.parametrize("what", ["grad", "lr", "project"])
-def test_an_iterator_that_ends_is_named_with_the_step(what):
+def test_an_iterator_that_ends_is_named_with_the_function(what):
     """Within a generator Python would say that a generator raised StopIteration, and no more."""
     numbers = iter([0.1, 0.1])
     given = {"grad": double, "lr": 0.1, "project": None}
     given[what] = lambda x: next(numbers) * np.ones_like(x, dtype=float)
-    with pytest.raises(RuntimeError, match="asked for more at step 3 than its iterator had"):
+    with pytest.raises(RuntimeError, match=f"{what} asked an iterator for more than it had"):
         descend(rules.gd, x=1.0, steps=5, **given)
 
 

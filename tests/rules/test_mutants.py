@@ -160,6 +160,19 @@ def own_differs():
     return [x.item() for x in itertools.islice(points, 3)] != [8.0, 4.0, 2.5]
 
 
+def walk_differs():
+    """Steps are counted from those that were made, and the state goes with the point."""
+    first = list(itertools.islice(loop.walk(rules.adam, np.sign, [1.0, -2.0], schedule), 5))
+    t, x, state = first[2]
+    rest = itertools.islice(loop.walk(rules.adam, np.sign, x, schedule, t=t, state=state), 3)
+    return any(
+        t != expected[0]
+        or not np.array_equal(x, expected[1])
+        or not np.array_equal(state, expected[2])
+        for (t, x, state), expected in zip(rest, first[2:], strict=True)
+    )
+
+
 def step_differs():
     """By hand: g = -4 + 0.5 · 3 and m = 0.5 · 2 + g, so that x = 3 - 0.25 (m + 2 · 3)."""
     found = step.take_step(
@@ -189,6 +202,7 @@ def loop_differs():
             )
             or any(failure_differs(*case) for case in FAILURES.items())
             or dtype_differs()
+            or walk_differs()
             or own_differs()
             or step_differs()
         )
