@@ -103,5 +103,9 @@ def measure(memory, task, factor, name, seed, device, data):
     return {"distance": distance, "beta2": beta2, "lr": rate, "place": place, "tuning": score}
 
 
+run = functools.partial(
+    runner.run, "adamax_outliers", measure, SETTINGS, seeds=40, data="gradients with outliers"
+)
+
 if __name__ == "__main__":
-    runner.run("adamax_outliers", measure, SETTINGS, seeds=40, data="gradients with outliers")
+    runner.main(run)

@@ -92,11 +92,14 @@ def measure(budget, passes, batch, seed, device, data):
     return {"excess": float(value), "lr": rate, "falling": falling, "steps": steps}
 
 
+run = functools.partial(
+    runner.run,
+    "batch_budget",
+    measure,
+    SETTINGS,
+    seeds=40,
+    data="breast-cancer logistic regression",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "batch_budget",
-        measure,
-        SETTINGS,
-        seeds=40,
-        data="breast-cancer logistic regression",
-    )
+    runner.main(run)

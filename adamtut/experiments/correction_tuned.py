@@ -71,5 +71,9 @@ def measure(steps, beta2, schedule, corrected, seed, device, data):
     return {"loss": float(loss), "lr": rate, "place": place}
 
 
+run = functools.partial(
+    runner.run, "correction_tuned", measure, SETTINGS, seeds=40, data="bundled digits, 900 pictures"
+)
+
 if __name__ == "__main__":
-    runner.run("correction_tuned", measure, SETTINGS, seeds=40, data="bundled digits, 900 pictures")
+    runner.main(run)

@@ -139,11 +139,14 @@ def measure(name, noise, loud, seed, device, data):
     return {"loss": float(value), "lr": lr, "inside": inside, **hyper}
 
 
+run = functools.partial(
+    runner.run,
+    "fifty_words",
+    measure,
+    SETTINGS,
+    seeds=SEEDS,
+    data="50 words with frequencies like 1/rank, 2,000 steps, synthetic",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "fifty_words",
-        measure,
-        SETTINGS,
-        seeds=SEEDS,
-        data="50 words with frequencies like 1/rank, 2,000 steps, synthetic",
-    )
+    runner.main(run)

@@ -359,23 +359,23 @@ def test_raw_labels_and_keys_are_noticed():
 @pytest.mark.parametrize(
     ("fault", "plant"),
     [
-        ("no title", lambda cells: cells[6].update(source=TITLE.sub("", cells[6].source))),
-        ("on Colab", lambda cells: cells[6].metadata.pop("cellView")),
-        ("tags", lambda cells: cells[9].metadata.pop("tags")),
+        ("no title", lambda cells: cells[14].update(source=TITLE.sub("", cells[6].source))),
+        ("on Colab", lambda cells: cells[14].metadata.pop("cellView")),
+        ("tags", lambda cells: cells[6].metadata.pop("tags")),
         ("not the setup", lambda cells: cells.pop(1)),
-        ("became", lambda cells: cells.pop(4)),
-        ("changed", lambda cells: cells[4].update(source="pass")),
-        ("changed", lambda cells: cells.insert(6, cells.pop(4))),
-        ("outputs", lambda cells: cells[4].update(outputs=[])),
+        ("became", lambda cells: cells.pop(8)),
+        ("changed", lambda cells: cells[8].update(source="pass")),
+        ("changed", lambda cells: cells.insert(10, cells.pop(8))),
+        ("outputs", lambda cells: cells[10].update(outputs=[])),
         ("cell 0 changed", lambda cells: cells[2].update(source=cells[2].source + "\nx = 1")),
         ("cell 0 changed", lambda cells: cells[2].update(source=cells[2].source[:40])),
-        ("tags", lambda cells: cells[4].metadata.update(tags=["skip"])),
+        ("tags", lambda cells: cells[8].metadata.update(tags=["skip"])),
     ],
 )
 def test_a_changed_code_cell_is_noticed(fault, plant):
     name = "01_gradient_descent.ipynb"
     changed = copy.deepcopy(COPIES["online", name])
-    assert [changed.cells[n].cell_type for n in (1, 2, 4, 6)] == ["code"] * 4
+    assert [changed.cells[n].cell_type for n in (1, 2, 6, 8, 10, 14)] == ["code"] * 6
     plant(changed.cells)
     assert any(fault in complaint for complaint in code_faults(CHAPTERS[name], changed))
 
