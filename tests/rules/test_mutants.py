@@ -14,7 +14,8 @@ from adamtut import loop, rules, step
 from adamtut.registry import RULES
 
 # Survivors that are no faults, with the reason.
-SAME_DTYPE = {"line 11: x → g", "line 14: x → g", "line 14: x → value"}  # nothing else is read
+# Shape and dtype of what stands there are the same, and nothing else of it is read.
+SAME_DTYPE = {"line 9: free → g", "line 9: free → x", "line 10: x → free", "line 10: x → g"}
 
 
 def differs(rule, name):
@@ -130,11 +131,19 @@ FAILURES = {
     r"x after step 1 is not finite.* eps must be above 0": lambda x, t: np.zeros(
         3
     ),  # and a decay that overflows
+    r"the projection at step 2 has shape \(2,\), but x has \(3,\)": lambda x, t: x,
+    r"the projection at step 3 is not finite.*look at project": lambda x, t: x,
+}
+# The message → what goes wrong besides the gradient.
+BESIDES = {
+    "x after": {"weight_decay": 1e308},
+    r"the projection at step 2": {"project": lambda x: x[: 2 + (x[0] > 0.87)]},
+    r"the projection at step 3": {"project": lambda x: x / (x[0] > 0.85)},
 }
 
 
 def failure_differs(message, grad):
-    settings = {"weight_decay": 1e308} if message.startswith("x after") else {}
+    settings = next((BESIDES[start] for start in BESIDES if message.startswith(start)), {})
     try:
         run_loop(grad, **settings)
     except (ValueError, FloatingPointError) as error:
