@@ -224,9 +224,8 @@ class RuleOptimizer(torch.optim.Optimizer):
                     f"{type(self).__name__}: {key} has shape {tuple(state[key].shape)}, but the "
                     f"parameter has {tuple(p.shape)} now; make a new optimizer for it"
                 )
-            dtype = real(p).dtype if varies else p.dtype
-            if not number and state[key].dtype != dtype:  # after model.float() and the like
-                state[key] = state[key].to(dtype)
+            if not number:  # after model.float() and the like
+                state[key] = state[key].to(real(p).dtype if varies else p.dtype)
             slots.append(state[key])
         return slots
 

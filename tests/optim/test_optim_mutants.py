@@ -469,8 +469,12 @@ EQUIVALENT = {
     "_storable": {
         "a copy more": [
             "apart.append(1 * new if any(new is other for other | new is other → IsNot",
-            "apart.append(1 * new if any(new is other for other | 1 * new if any(new is other fo"
+            "apart.append(1 * new if any(new is other for other | 1 * new if any((new is other f"
             " → always True",
+            "apart.append(1 * new if any(new is other for other | new → old",
+            "apart.append(1 * new if any(new is other for other | new → other",
+            "apart.append(1 * new if any(new is other for other | old_state → new_state",
+            "apart.append(1 * new if any(new is other for other | other → new",
         ],
     },
     "_can_be_compiled": {
@@ -520,9 +524,6 @@ EQUIVALENT = {
         "both are the same number there": [
             "real(state).fill_(value) | value → start",
         ],
-        "it was computed from the parameter, and is cast in the next lines": [
-            "value = torch.as_tensor(value, dtype=real(p).dtype | p → value",
-        ],
     },
     "RuleOptimizer.__init__": {
         "defaults are legal": [
@@ -537,13 +538,6 @@ EQUIVALENT = {
         "the rules of SGD do not use t": [
             "t = _next_step(state) if self.counts_steps else 1 | 1 → 2",
             "t = _next_step(state) if self.counts_steps else 1 | 1 → -1",
-        ],
-    },
-    "RuleOptimizer._slots_of": {
-        "a cast to its own dtype does nothing": [
-            "if not number and state[key].dtype != dtype:  # af | not number and state[key].dtyp"
-            " → part 0 alone",
-            "if not number and state[key].dtype != dtype:  # af | dtype → about",
         ],
     },
     "RuleOptimizer._settings_at": {
