@@ -35,7 +35,7 @@ test-slow: .venv/.test  ## the wheel in an empty folder, make's own errors, and 
 	$(BIN)/python -m pytest -q -m slow tests
 
 test-browser: book .venv/.browser  ## every page in Chromium: offline, accessible, searchable, light enough
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m browser tests/test_*browser.py tests/test_pdf.py
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m browser tests/site
 
 test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python
 	$(BIN)/python -m tools.check.package_tests

@@ -1,37 +1,48 @@
 """Adam, step by step: the Adam family of optimizers, from scratch.
 
-`rules` holds every update rule as a pure function and `registry` lists them, `descend` applies one
-to a function, `schedules` are rates that change with the step, `optim` has the rules as drop-ins
-for `torch.optim`, `train` a loop for them on the CPU or a GPU. `problems` are test functions with
-gradients and minima, `plot` draws the figures of the book, `data` fetches real data sets. Each part
-is imported when it is first used, so that `import adamtut` needs NumPy alone.
+`rules` holds every update rule as a pure function, `traits` what a rule may declare, and `registry`
+lists the rules; `descend`, `iterate` and `walk` apply one to a function. `schedules` are rates that
+change with the step, `optim` has the rules as drop-ins for `torch.optim`, `train` a loop for them
+on the CPU or a GPU. `problems` are test functions with gradients and minima, `plot` draws the
+figures of the book, `data` fetches real data sets. Each part is imported when it is first used, so
+that `import adamtut` needs NumPy alone. `optim` and `train` need PyTorch and `plot` needs
+matplotlib; without them `import *`, `dir` and `help` have the others.
 """
 
 import importlib
+from importlib.util import find_spec
 
-from adamtut.descend import descend, iterate
+from adamtut.loop import descend, iterate, walk
 
 __version__ = "0.1.0"
-__all__ = [
-    "data",
-    "descend",
-    "experiments",
-    "iterate",
-    "ops",
-    "optim",
-    "plot",
-    "problems",
-    "registry",
-    "rules",
-    "schedules",
-    "train",
-]
+
+# Each part, and the library without which it cannot be imported.
+_PARTS = {
+    "data": None,
+    "experiments": None,
+    "ops": None,
+    "optim": "torch",
+    "plot": "matplotlib",
+    "problems": None,
+    "registry": None,
+    "rules": None,
+    "schedules": None,
+    "train": "torch",
+    "traits": None,
+}
+__all__ = ["descend", "iterate", "walk"]
+__all__ += [part for part, library in _PARTS.items() if not library or find_spec(library)]
+__all__.sort()
 
 
 def __getattr__(name):
-    if name in __all__:
+    if name not in _PARTS:
+        raise AttributeError(f"adamtut has no part {name!r}; it has {', '.join(__all__)}")
+    try:
         return importlib.import_module(f"adamtut.{name}")
-    raise AttributeError(f"adamtut has no part {name!r}; it has {', '.join(__all__)}")
+    except ImportError as error:
+        # The only kind that `hasattr` and `help` expect; `from adamtut import optim` imports again.
+        raise AttributeError(str(error)) from error
 
 
 def __dir__():

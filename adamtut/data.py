@@ -114,7 +114,8 @@ def mnist(split: str = "train", folder: Folder = None) -> Pair:
     ValueError
         An unknown split, or a file whose content is not the published one; it is named.
     OSError
-        The file is nowhere, and no address could deliver it; the message says what to do.
+        `folder` is none, or the file is nowhere, and no address could deliver it; the message says
+        what to do.
     ImportError
         A download is needed, and pooch is missing.
 
@@ -191,6 +192,8 @@ def _load(name, folder, published=True):
 
 def _fetch(name, folder):
     """The path of a file, local or cached; what is local has not been checked yet."""
+    if folder and not Path(folder).expanduser().is_dir():
+        raise NotADirectoryError(f"folder must hold the published files, got {os.fspath(folder)!r}")
     for place in (folder, os.environ.get("ADAMTUT_DATA")):
         if place and (path := Path(place).expanduser() / name).is_file():
             return path

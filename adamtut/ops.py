@@ -14,8 +14,9 @@ _python_numbers = SimpleNamespace(
     sqrt=math.sqrt,
     cos=math.cos,
     floor=math.floor,
-    maximum=max,
-    minimum=min,
+    # NaN stays NaN, as in the libraries; `max` and `min` would drop it.
+    maximum=lambda x, y: y if y > x or y != y else x,
+    minimum=lambda x, y: y if y < x or y != y else x,
     sign=lambda x: (x > 0) - (x < 0),
     where=lambda condition, x, y: x if condition else y,
 )
@@ -33,6 +34,8 @@ def namespace(x):
         return np
     if isinstance(x, int | float):
         return _python_numbers
+    if "torch" not in sys.modules:  # then x is no tensor either
+        raise TypeError(f"expected a number or an array, got {x!r}")
     return sys.modules["torch"]
 
 
@@ -64,26 +67,30 @@ def floor(x):
 
 
 def maximum(x, y):
-    """The larger of `x` and `y`, element by element; `x` may be a number where `y` is an array.
+    """The larger of `x` and `y`, element by element; one of the two may be a number.
 
     >>> maximum(0.0, 2.5)
     2.5
     """
+    if namespace(y) is _python_numbers:
+        x, y = y, x  # `clip` is asked of the array
     library = namespace(y)
     if library is _python_numbers:
-        return max(x, y)
+        return library.maximum(y, x)
     return library.clip(y, x, None)
 
 
 def minimum(x, y):
-    """The smaller of `x` and `y`, element by element; `x` may be a number where `y` is an array.
+    """The smaller of `x` and `y`, element by element; one of the two may be a number.
 
     >>> minimum(1.0, 2.5)
     1.0
     """
+    if namespace(y) is _python_numbers:
+        x, y = y, x  # `clip` is asked of the array
     library = namespace(y)
     if library is _python_numbers:
-        return min(x, y)
+        return library.minimum(y, x)
     return library.clip(y, None, x)
 
 

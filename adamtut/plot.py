@@ -4,7 +4,8 @@ Every function draws into the axes it is given and returns them. Colours are tol
 readers with a colour-vision deficiency, line styles by readers of a grey print.
 """
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ except ImportError as error:
         "adamtut.plot needs matplotlib: install adamtut with its 'book' extra"
     ) from error
 
+from adamtut.checks import check_whole
 from adamtut.problems import Problem
 from adamtut.tables import table as table
 
@@ -113,6 +115,11 @@ def use_style() -> None:
 def style(rule: str | Callable, **overrides: Any) -> dict[str, Any]:
     """Keyword arguments for `ax.plot`: the colour, line style and label of a rule.
 
+    Parameters
+    ----------
+    rule
+        Its name, the rule itself, or a partial of it.
+
     Raises
     ------
     ValueError
@@ -123,11 +130,39 @@ def style(rule: str | Callable, **overrides: Any) -> dict[str, Any]:
     >>> style("adam")["color"], style("adam", label="ours")["label"]
     ('#d55e00', 'ours')
     """
-    name = rule if isinstance(rule, str) else rule.__name__
+    while isinstance(rule, functools.partial):
+        rule = rule.func
+    name = rule if isinstance(rule, str) else getattr(rule, "__name__", repr(rule))
     if name not in STYLES:
         raise ValueError(f"no style for {name!r}; expected one of {', '.join(STYLES)}")
     color, linestyle = STYLES[name]
     return {"color": color, "linestyle": linestyle, "label": LABELS[name]} | overrides
+
+
+def _check_axes(ax, kind="contourf"):
+    if not isinstance(ax, Axes):
+        hint = f": take one of its {ax.size}" if isinstance(ax, np.ndarray) else ""
+        raise TypeError(f"ax must be one Axes of matplotlib, got {type(ax).__name__}{hint}")
+    if not hasattr(ax, kind):
+        raise TypeError('ax must be three-dimensional, made with projection="3d"')
+
+
+def _check_plane(problem):
+    if not isinstance(problem, Problem):
+        raise TypeError(
+            f"problem must be a Problem, which has a view, got {type(problem).__name__}"
+        )
+    if len(problem.start) != 2:
+        raise ValueError(
+            f"{problem.name} has {len(problem.start)} variables; only two can be drawn"
+        )
+
+
+def _in_the_plane(path: ArrayLike, name: str = "path") -> NDArray:
+    points = np.asarray(path)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"{name} must have shape (steps + 1, 2), got {points.shape}")
+    return points
 
 
 def contour(
@@ -145,11 +180,21 @@ def contour(
     levels
         Number of lines; they lie closer together near the minimum.
 
+    Raises
+    ------
+    TypeError, ValueError
+        An array of axes, a problem that has not two variables, paths that are no mapping or of
+        another shape, levels that are no whole number above 0.
+
     Examples
     --------
     >>> from adamtut import problems
     >>> ax = contour(plt.figure().add_subplot(), problems.ravine)
     """
+    _check_axes(ax)
+    _check_plane(problem)
+    _check_mapping("paths", {} if paths is None else paths)
+    check_whole("levels", levels)
     (x_low, x_high), (y_low, y_high) = problem.view
     x, y = np.linspace(x_low, x_high, 161), np.linspace(y_low, y_high, 161)
     z = problem.value(np.stack(np.meshgrid(x, y), axis=-1))
@@ -159,7 +204,8 @@ def contour(
     if len(problem.minima):
         ax.plot(*problem.minima.T, "*", color=INK, markersize=10, zorder=4)
     for name, path in (paths or {}).items():
-        trace(ax, path, **(style(name) if name in STYLES else {"color": INK, "label": name}))
+        look = style(name) if name in STYLES else {"color": INK, "label": name}
+        trace(ax, _in_the_plane(path, f"paths[{name!r}]"), **look)
     ax.set(xlim=(x_low, x_high), ylim=(y_low, y_high), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
     return ax
 
@@ -171,7 +217,8 @@ def trace(ax: Axes, path: ArrayLike, **line: Any) -> Axes:
     --------
     >>> ax = trace(plt.figure().add_subplot(), [[0, 0], [1, 1]], color=INK)
     """
-    x, y = np.asarray(path).T
+    _check_axes(ax)
+    x, y = _in_the_plane(path).T
     look: dict[str, Any] = {"linewidth": 1.4, "marker": "o", "markersize": 2.8, "zorder": 3}
     ax.plot(x, y, **(look | line))
     ax.plot(x[0], y[0], "o", color="white", markeredgecolor=line.get("color", INK), zorder=5)
@@ -193,13 +240,15 @@ def surface(ax: Any, problem: Problem, path: ArrayLike | None = None, **line: An
     >>> from adamtut import problems
     >>> ax = surface(plt.figure().add_subplot(projection="3d"), problems.sphere)
     """
+    _check_axes(ax, "plot_surface")
+    _check_plane(problem)
     (x_low, x_high), (y_low, y_high) = problem.view
     x, y = np.meshgrid(np.linspace(x_low, x_high, 61), np.linspace(y_low, y_high, 61))
     z = problem.value(np.stack([x, y], axis=-1))
     ax.plot_surface(x, y, z, cmap="Blues_r", alpha=0.55, linewidth=0, antialiased=True)
     ax.plot_wireframe(x, y, z, color=PALE, linewidth=0.3, rcount=16, ccount=16)
     if path is not None:
-        path = np.asarray(path)
+        path = _in_the_plane(path)
         height = problem.value(path)
         ax.plot(*path.T, height, zorder=9, **({"marker": "o", "markersize": 3} | line))
     ax.set(xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
@@ -222,13 +271,20 @@ def losses(
     --------
     >>> ax = losses(plt.figure().add_subplot(), {"gd": [[2.0, 1.0], [3.0, 1.5]]})
     """
+    _check_axes(ax)
+    _check_mapping("curves", curves)
     for name, values in curves.items():
         values = np.asarray(values)
-        if values.ndim != 2:
+        if values.ndim != 2 or len(values) == 0:
             raise ValueError(
                 f"curves[{name!r}] must have shape (seeds, points), got {values.shape}"
             )
         across: NDArray = np.arange(values.shape[1]) if x is None else np.asarray(x)
+        if across.shape != values.shape[1:]:
+            raise ValueError(
+                f"x must have shape {values.shape[1:]}, as the points of curves[{name!r}], "
+                f"got {across.shape}"
+            )
         look = (style(name) if name in STYLES else {"label": name}) | line
         (middle,) = ax.plot(across, np.median(values, axis=0), **look)
         ax.fill_between(
@@ -243,7 +299,16 @@ def losses(
     return ax
 
 
-def grid(titles: list[str], columns: int = 3, *, height: float = 2.6, **subplots: Any) -> NDArray:
+def _check_mapping(name, given):
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{name} must be a dict, name of a rule → numbers, got {type(given).__name__}"
+        )
+
+
+def grid(
+    titles: Iterable[str], columns: int = 3, *, height: float = 2.6, **subplots: Any
+) -> NDArray:
     """Make small multiples: a flat array of axes with the given titles, shared scales.
 
     Examples
@@ -251,6 +316,12 @@ def grid(titles: list[str], columns: int = 3, *, height: float = 2.6, **subplots
     >>> grid(["one", "two"], columns=2).shape
     (2,)
     """
+    if isinstance(titles, str):
+        raise TypeError(f"titles must be a list of strings, got the string {titles!r}")
+    titles = list(titles)
+    if not titles:
+        raise ValueError("titles must be one for each axes, got none")
+    check_whole("columns", columns)
     rows = -(-len(titles) // columns)
     options: dict[str, Any] = {"sharex": True, "sharey": True, "figsize": (7.0, height * rows)}
     _, axes = plt.subplots(rows, columns, squeeze=False, **(options | subplots))

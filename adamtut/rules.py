@@ -6,11 +6,15 @@ and new state, as a tuple. The caller moves, and owns the learning rate::
     d, *state = rule(g, t, *state)
     x = x - lr * d
 
-State variables are positional, with their start value; hyper-parameters are keyword-only. A rule
-treats each element of `g` by itself.
+State variables are positional, with their start value; hyper-parameters are keyword-only. What a
+rule declares above its signature is explained in `adamtut.traits`: all of these treat each element
+of `g` by itself, and their hyper-parameters have ranges. A function whose name begins with an
+underscore is a helper, and no rule.
 The same text runs on Python floats, NumPy arrays, torch tensors and JAX arrays, under `jax.jit`
 and `torch.compile` too, where `t` and the hyper-parameters may themselves be tensors: `g` has any
 shape, `d` and the state have the shape of `g`. Rules check nothing; `descend` and `optim` do.
+`g` holds real floats of 32 bits or more: in half precision `eps` and g² may be 0, squares of
+integers overflow, and a complex number needs the square of its modulus.
 
 Default numbers are the papers'. Where a paper and PyTorch differ in arithmetic, the rule
 follows PyTorch and the docstring says so. Each docstring ends in the line `Source`, from which,
@@ -21,8 +25,10 @@ import math
 
 from adamtut.ops import maximum, sign, sqrt, where
 from adamtut.schedules import constant
+from adamtut.traits import AT_LEAST_0, MEMORY, Range, elementwise, ranges, scalar_states
 
 
+@elementwise
 def gd(g, t):
     """Gradient descent: the direction is the gradient.
 
@@ -34,6 +40,8 @@ def gd(g, t):
     return (g,)
 
 
+@elementwise
+@ranges(beta=MEMORY)
 def momentum(g, t, m=0.0, *, beta=0.9):
     """Heavy ball: `m` sums past gradients, each weighted beta less.
 
@@ -48,6 +56,8 @@ def momentum(g, t, m=0.0, *, beta=0.9):
     return m, m
 
 
+@elementwise
+@ranges(beta=MEMORY)
 def ema_momentum(g, t, m=0.0, *, beta=0.9):
     """Momentum as an exponential moving average; `momentum` at the rate lr (1 - beta).
 
@@ -62,6 +72,8 @@ def ema_momentum(g, t, m=0.0, *, beta=0.9):
     return m, m
 
 
+@elementwise
+@ranges(beta=MEMORY)
 def nesterov(g, t, m=0.0, *, beta=0.9):
     """Nesterov momentum in the form that needs the gradient at `x` only.
 
@@ -77,6 +89,8 @@ def nesterov(g, t, m=0.0, *, beta=0.9):
     return g + beta * m, m
 
 
+@elementwise
+@ranges(eps=AT_LEAST_0)
 def adagrad(g, t, s=0.0, *, eps=1e-10):
     """AdaGrad: divide by the root of the sum of squared gradients.
 
@@ -91,6 +105,8 @@ def adagrad(g, t, s=0.0, *, eps=1e-10):
     return g / (sqrt(s) + eps), s
 
 
+@elementwise
+@ranges(beta=MEMORY, eps=AT_LEAST_0)
 def rmsprop(g, t, v=0.0, *, beta=0.9, eps=1e-8):
     """RMSProp: divide by the root of a moving average of squared gradients.
 
@@ -107,6 +123,8 @@ def rmsprop(g, t, v=0.0, *, beta=0.9, eps=1e-8):
     return g / (sqrt(v) + eps), v
 
 
+@elementwise
+@ranges(rho=MEMORY, eps=AT_LEAST_0)
 def adadelta(g, t, v=0.0, s=0.0, *, rho=0.95, eps=1e-6):
     """Adadelta: RMSProp whose unit is mended by an average `s` of its own squared steps.
 
@@ -125,6 +143,8 @@ def adadelta(g, t, v=0.0, s=0.0, *, rho=0.95, eps=1e-6):
     return d, v, s
 
 
+@elementwise
+@ranges(betas=MEMORY, eps=AT_LEAST_0)
 def adam(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     """Adam: a corrected mean of gradients over the root of a corrected mean of their squares.
 
@@ -145,6 +165,8 @@ def adam(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     return m_hat / (sqrt(v_hat) + eps), m, v
 
 
+@elementwise
+@ranges(betas=MEMORY, eps=AT_LEAST_0)
 def adamax(g, t, m=0.0, u=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     """AdaMax: Adam with the largest recent gradient in the place of the root mean square.
 
@@ -165,6 +187,8 @@ def adamax(g, t, m=0.0, u=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     return m_hat / u, m, u
 
 
+@elementwise
+@ranges(betas=MEMORY, eps=AT_LEAST_0)
 def yogi(g, t, m=0.0, v=1e-6, *, betas=(0.9, 0.999), eps=1e-3, corrected=False):
     """Yogi: the sign of v - g² decides whether `v` grows or falls, g² alone by how much.
 
@@ -187,6 +211,8 @@ def yogi(g, t, m=0.0, v=1e-6, *, betas=(0.9, 0.999), eps=1e-3, corrected=False):
     return m_hat / (sqrt(v_hat) + eps), m, v
 
 
+@elementwise
+@ranges(betas=MEMORY, eps=AT_LEAST_0)
 def amsgrad(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8, corrected=True):
     """AMSGrad: Adam that divides by the largest `v` so far.
 
@@ -210,6 +236,9 @@ def amsgrad(g, t, m=0.0, v=0.0, v_max=0.0, *, betas=(0.9, 0.999), eps=1e-8, corr
     return m_hat / (sqrt(v_hat) + eps), m, v, v_max
 
 
+@elementwise
+@scalar_states("product")
+@ranges(betas=MEMORY, eps=AT_LEAST_0, momentum_decay=Range(0, finite=False))
 def nadam(g, t, m=0.0, v=0.0, product=1.0, *, betas=(0.9, 0.999), eps=1e-8, momentum_decay=0.004):
     """NAdam: Adam with Nesterov's look ahead, and a beta1 that warms up.
 
@@ -235,6 +264,8 @@ def nadam(g, t, m=0.0, v=0.0, product=1.0, *, betas=(0.9, 0.999), eps=1e-8, mome
     return m_hat / (sqrt(v_hat) + eps), m, v, product
 
 
+@elementwise
+@ranges(betas=MEMORY, eps=AT_LEAST_0)
 def radam(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     """RAdam: momentum while `v` rests on few gradients, then Adam scaled by the trust in `v`.
 
@@ -261,6 +292,8 @@ def radam(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     return where(certain, adaptive, m_hat), m, v
 
 
+@elementwise
+@ranges(beta=MEMORY, base=AT_LEAST_0)
 def powersign(g, t, m=0.0, *, beta=0.9, base=math.e, decay=constant(1.0)):
     """PowerSign: a step of base times the gradient where gradient and momentum agree, else 1/base.
 
@@ -278,6 +311,8 @@ def powersign(g, t, m=0.0, *, beta=0.9, base=math.e, decay=constant(1.0)):
     return base ** (decay(t) * agreement) * g, m
 
 
+@elementwise
+@ranges(beta=MEMORY, alpha=AT_LEAST_0)
 def addsign(g, t, m=0.0, *, beta=0.9, alpha=1.0, decay=constant(1.0)):
     """AddSign: twice the gradient where gradient and momentum agree, nothing where they do not.
 

@@ -351,6 +351,8 @@ def lr_lambda(lr: Schedule) -> Callable[[int], Any]:
     >>> lr_lambda(linear_warmup(steps=4))(0)
     0.25
     """
+    if not callable(lr):
+        raise TypeError(f"lr must be a schedule, a function of t, got {lr!r}")
     return functools.partial(_from_0, lr)
 
 

@@ -26,8 +26,9 @@ def table(columns: Mapping[str, Iterable], formats: str | Mapping[str, str] = ""
 
     Raises
     ------
-    ValueError
-        Columns that are not equally long, a format for no column, fractions without a format.
+    ValueError, TypeError
+        Columns that are not equally long, a format for no column, a format that is none, fractions
+        without a format, a string or a single number for a column.
 
     Examples
     --------
@@ -37,6 +38,13 @@ def table(columns: Mapping[str, Iterable], formats: str | Mapping[str, str] = ""
        0.9      66  1e-08
        0.99    688      –
     """
+    if not isinstance(columns, Mapping):
+        raise TypeError(f"columns must be a dict, head → cells, got {type(columns).__name__}")
+    for head, column in columns.items():
+        if not isinstance(head, str):
+            raise TypeError(f"a head must be a string, got {head!r}")
+        if isinstance(column, str) or not isinstance(column, Iterable):
+            raise TypeError(f"column {head!r} must be a list of cells, got {column!r}")
     values = {head: list(column) for head, column in columns.items()}
     if len({len(column) for column in values.values()}) != 1:
         lengths = {head: len(column) for head, column in values.items()}
@@ -140,7 +148,10 @@ def _text(head: str, value, spec: str) -> str:
         return "∞" if float(value) > 0 else "-∞"
     if not spec and not isinstance(value, Integral):
         raise ValueError(f"column {head!r} holds fractions: give it a format, such as '.2f'")
-    text = format(value, spec).strip()
+    try:
+        text = format(value, spec).strip()
+    except ValueError as error:
+        raise ValueError(f"column {head!r} cannot have the format {spec!r}: {error}") from error
     # A zero that is rounded from below has no sign.
     is_zero = not re.search("[1-9]", text.partition("e")[0])
     return text.removeprefix("-") if is_zero else text

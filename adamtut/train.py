@@ -20,6 +20,7 @@ except ImportError as error:
         "adamtut.train needs PyTorch: install adamtut with its 'torch' extra"
     ) from error
 
+from adamtut.checks import check_whole
 from adamtut.progress import late_bar
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -86,7 +87,7 @@ def batches(
     Parameters
     ----------
     inputs, targets
-        Examples along the first axis, as many of the one as of the other.
+        Examples along the first axis, as many of the one as of the other; tensors.
     size
         Examples in a batch, 1 or more.
     steps
@@ -97,7 +98,10 @@ def batches(
     Raises
     ------
     ValueError
-        Unequal numbers of inputs and targets, none at all, or a size or steps below 1.
+        Unequal numbers of inputs and targets, none at all, or a size or steps that are no whole
+        number above 0.
+    TypeError
+        Arrays that are no tensors.
 
     Examples
     --------
@@ -107,15 +111,24 @@ def batches(
     >>> x.shape, y
     (torch.Size([4, 2]), tensor([2, 1, 1, 0]))
     """
+    for name, examples in (("inputs", inputs), ("targets", targets)):
+        _check_tensor(name, examples)
+        if examples.ndim == 0:
+            raise ValueError(f"{name} must have an axis of examples, got {examples}")
     if len(inputs) != len(targets) or len(inputs) == 0:
         found = f"{len(inputs)} and {len(targets)}"
         raise ValueError(f"inputs and targets must be equally many, 1 or more, got {found}")
-    for name, number in (("size", size), ("steps", steps)):
-        if number < 1:
-            raise ValueError(f"{name} must be 1 or more, got {number}")
+    check_whole("size", size)
+    check_whole("steps", steps)
     rng = np.random.default_rng(seed)
     rows = (torch.from_numpy(rng.integers(len(inputs), size=size)) for _ in range(steps))
     return ((inputs[r.to(inputs.device)], targets[r.to(targets.device)]) for r in rows)
+
+
+def _check_tensor(name, value):
+    if not isinstance(value, torch.Tensor):
+        hint = ": pass torch.from_numpy of it" if isinstance(value, np.ndarray) else ""
+        raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}{hint}")
 
 
 def fit(
@@ -148,7 +161,9 @@ def fit(
     Raises
     ------
     ValueError
-        There is no batch, or the model has no parameters.
+        There is no batch, the model has no parameters, or the optimizer has none of them.
+    TypeError
+        An optimizer that is none, or is LBFGS; batches that are no pairs of tensors.
 
     Examples
     --------
@@ -163,9 +178,11 @@ def fit(
     first = next(model.parameters(), None)
     if first is None:
         raise ValueError("the model has no parameters to fit")
+    _check_optimizer(optimizer, model)
     where = first.device
     losses = []
-    for inputs, targets in late_bar(batches, total=_count(batches), unit="step", leave=False):
+    for batch in late_bar(batches, total=_count(batches), unit="step", leave=False):
+        inputs, targets = _pair(batch)
         optimizer.zero_grad()
         value = loss(model(inputs.to(where)), targets.to(where))
         value.backward()
@@ -175,6 +192,33 @@ def fit(
     if not losses:
         raise ValueError("there is no batch to fit; an iterator can be walked through only once")
     return torch.stack(losses).cpu().double().numpy()
+
+
+def _check_optimizer(optimizer, model):
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"optimizer must be a torch.optim.Optimizer of model.parameters(), got {optimizer!r}"
+        )
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise TypeError("LBFGS calls the loss by itself in its step; fit cannot give it one")
+    own = {id(p) for p in model.parameters()}
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError(
+            "the optimizer has none of the model's parameters: make it of this model's, after what "
+            "replaces them"
+        )
+
+
+def _pair(batch):
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        kind = type(batch).__name__
+        raise TypeError(
+            f"a batch must be a pair (inputs, targets), got {kind}; is this one batch? [batch]"
+        )
+    for name, value in zip(("inputs", "targets"), batch, strict=True):
+        if not hasattr(value, "to"):
+            _check_tensor(f"{name} of a batch", value)
+    return batch
 
 
 def _count(batches):

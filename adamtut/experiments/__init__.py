@@ -1,11 +1,14 @@
 """Slow, timed or real-data experiments, one module per figure, and their stored results.
 
-A run is started by its name::
+A run is started by its name, or from code::
 
     python -m adamtut.experiments.airfoil --help
 
-writes `results/airfoil.json`: what was measured, with data set, device, versions, seeds and
-date. `load("airfoil")` reads the stored result that the book shows.
+    from adamtut.experiments import airfoil
+    airfoil.run(seeds=2, folder="~/data", out="mine")
+
+It writes `airfoil.json`: what was measured, with data set, device, versions, seeds and date.
+`load("airfoil")` reads the stored result that the book shows.
 """
 
 import json
@@ -26,7 +29,7 @@ def load(name: str) -> dict[str, Any]:
     -------
     dict
         `runs` holds one entry per setting and seed; `seeds`, `data`, `device`, `versions`
-        and `date` say where the numbers come from.
+        and `date` say where the numbers come from. A run that ended badly says why as `failed`.
 
     Raises
     ------
@@ -69,6 +72,13 @@ def interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     ----------
     values
         One number per seed, shape (seeds,), two at least.
+    level
+        Of confidence, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        Values of another shape, or that are not finite; a level that is none, such as 95.
 
     Examples
     --------
@@ -81,5 +91,9 @@ def interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"values must hold one number for each of several seeds, got {values}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"values must be finite, got {values}; leave out the runs that failed")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, such as 0.95, got {level!r}")
     standard_error = values.std(ddof=1) / len(values) ** 0.5
     return float(values.mean()), float(t.ppf((1 + level) / 2, len(values) - 1) * standard_error)

@@ -11,6 +11,7 @@ linearly to zero; the best by the geometric mean is then run with the seeds of t
 """
 
 import functools
+from functools import partial
 
 import numpy as np
 
@@ -120,11 +121,14 @@ def measure(noise, steps, name, seed, device, data):
     return {"excess": float(value), "lr": rate, "place": place}
 
 
+run = partial(
+    runner.run,
+    "adam_bias",
+    measure,
+    SETTINGS,
+    seeds=SEEDS,
+    data="scikit-learn breast cancer, logistic regression, standardised",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "adam_bias",
-        measure,
-        SETTINGS,
-        seeds=SEEDS,
-        data="scikit-learn breast cancer, logistic regression, standardised",
-    )
+    runner.main(run)

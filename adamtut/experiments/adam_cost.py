@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import numpy as np
 
@@ -42,12 +43,15 @@ def ratios(runs):
         yield f"{network}: {', '.join(parts)}"
 
 
+run = partial(
+    runner.run,
+    "adam_cost",
+    measure,
+    [{"network": name} for name in HIDDEN],
+    seeds=20,
+    data="scikit-learn digits, tanh networks, batches of 64",
+)
+
 if __name__ == "__main__":
-    path = runner.run(
-        "adam_cost",
-        measure,
-        [{"network": name} for name in HIDDEN],
-        seeds=20,
-        data="scikit-learn digits, tanh networks, batches of 64",
-    )
+    path = runner.main(run)
     print(*ratios(json.loads(path.read_text(encoding="utf-8"))["runs"]), sep="\n")

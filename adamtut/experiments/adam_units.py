@@ -18,6 +18,7 @@ weights, the mean of theirs: it divides by a size, and mends no unit between two
 
 import functools
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -140,11 +141,14 @@ def measure(name, units, batch, steps, seed, device, data):
     return {"excess": float(value), "lr": rate, "place": place, "falling": falling, **hyper}
 
 
+run = partial(
+    runner.run,
+    "adam_units",
+    measure,
+    SETTINGS,
+    seeds=40,
+    data="scikit-learn breast cancer, logistic regression",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "adam_units",
-        measure,
-        SETTINGS,
-        seeds=40,
-        data="scikit-learn breast cancer, logistic regression",
-    )
+    runner.main(run)

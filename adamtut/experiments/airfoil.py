@@ -4,6 +4,8 @@ The set-up is that of Dive into Deep Learning: inputs and target standardised ov
 first 1,500 of them, linear regression with half the squared error, batches of 10, two epochs.
 """
 
+from functools import partial
+
 import numpy as np
 
 from adamtut import data, problems, rules
@@ -77,12 +79,15 @@ def torch_final_point(rule, lr, problem, start, batches):
     return x.detach().numpy()
 
 
+run = partial(
+    runner.run,
+    "airfoil",
+    measure,
+    SETTINGS,
+    seeds=40,
+    data="NASA airfoil self-noise, first 1,500 rows, standardised",
+    libraries=("numpy", "torch"),
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "airfoil",
-        measure,
-        SETTINGS,
-        seeds=40,
-        data="NASA airfoil self-noise, first 1,500 rows, standardised",
-        libraries=("numpy", "torch"),
-    )
+    runner.main(run)

@@ -5,6 +5,8 @@ start, of the squared gradient. *small* begins at 1e-6 instead, as libraries do.
 divides m and v by 1 - beta^t, and *text* does so from v = 0, as Dive into Deep Learning has it.
 """
 
+from functools import partial
+
 import numpy as np
 
 from adamtut import rules
@@ -41,11 +43,14 @@ def measure(start, lr, seed, device, data):
     }
 
 
+run = partial(
+    runner.run,
+    "airfoil_yogi",
+    measure,
+    SETTINGS,
+    seeds=40,
+    data="NASA airfoil self-noise, first 1,500 rows, standardised",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "airfoil_yogi",
-        measure,
-        SETTINGS,
-        seeds=40,
-        data="NASA airfoil self-noise, first 1,500 rows, standardised",
-    )
+    runner.main(run)

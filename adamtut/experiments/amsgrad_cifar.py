@@ -9,6 +9,7 @@ loss is that of the first 10,000 training images.
 
 import functools
 import itertools
+from functools import partial
 
 import numpy as np
 import torch
@@ -89,12 +90,15 @@ def measure(rule, falling, seed, device, data):
     return found | ({"tuning": losses} if seed == 0 else {})
 
 
+run = partial(
+    runner.run,
+    "amsgrad_cifar",
+    measure,
+    SETTINGS,
+    seeds=20,
+    data="CIFAR-10, 16 x 16 pixels",
+    libraries=("numpy", "torch"),
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "amsgrad_cifar",
-        measure,
-        SETTINGS,
-        seeds=20,
-        data="CIFAR-10, 16 x 16 pixels",
-        libraries=("numpy", "torch"),
-    )
+    runner.main(run)

@@ -16,6 +16,7 @@ for each rate.
 
 import functools
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -122,11 +123,14 @@ def measure(task, rule, beta2, falling, seed, device, data):
     return found
 
 
+run = partial(
+    runner.run,
+    "amsgrad_falling",
+    measure,
+    SETTINGS,
+    seeds=30,
+    data="scikit-learn breast cancer and digits",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "amsgrad_falling",
-        measure,
-        SETTINGS,
-        seeds=30,
-        data="scikit-learn breast cancer and digits",
-    )
+    runner.main(run)

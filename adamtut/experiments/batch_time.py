@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import numpy as np
 
@@ -34,8 +35,10 @@ def ratios(runs):
         yield f"batch {batch:4d}: {time_per_example / per_example[0]:.3f}"
 
 
+run = partial(
+    runner.run, "batch_time", measure, [{}], seeds=20, data="breast-cancer logistic regression"
+)
+
 if __name__ == "__main__":
-    path = runner.run(
-        "batch_time", measure, [{}], seeds=20, data="breast-cancer logistic regression"
-    )
+    path = runner.main(run)
     print(*ratios(json.loads(path.read_text(encoding="utf-8"))["runs"]), sep="\n")

@@ -15,6 +15,7 @@ that is 2,100 trainings of a residual network, weeks of one GPU.
 """
 
 import functools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -213,11 +214,14 @@ def measure(images, normalised, method, seed, device, data):
     return {name: m.round(4).tolist() for name, m in zip(names, maps, strict=True)}
 
 
+run = partial(
+    runner.run,
+    "decay_valley",
+    measure,
+    SETTINGS,
+    seeds=20,
+    data="MNIST, and CIFAR-10 whose pictures went through JPEG; subsets",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "decay_valley",
-        measure,
-        SETTINGS,
-        seeds=20,
-        data="MNIST, and CIFAR-10 whose pictures went through JPEG; subsets",
-    )
+    runner.main(run)

@@ -4,7 +4,7 @@ A 784-64-32-10 tanh network, batches of 64. Every setting is run for the full nu
 and the training accuracy is noted after a third of them and at the end.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -46,5 +46,9 @@ def measure(rule, lr, seed, device, data):
     return noted
 
 
+run = partial(
+    runner.run, "digits_mnist", measure, SETTINGS, seeds=20, data="MNIST, first 10,000 images"
+)
+
 if __name__ == "__main__":
-    runner.run("digits_mnist", measure, SETTINGS, seeds=20, data="MNIST, first 10,000 images")
+    runner.main(run)

@@ -1,6 +1,7 @@
 """Defaults read from the installed libraries by their signatures: which optimizer, which rate."""
 
 import inspect
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -33,12 +34,15 @@ def measure(what, seed, device, data):
     return {"default": inspect.signature(target).parameters[name].default}
 
 
+run = partial(
+    runner.run,
+    "framework_defaults",
+    measure,
+    SETTINGS,
+    seeds=1,
+    data="signatures of the installed libraries",
+    libraries=("keras", "torch", "scikit-learn"),
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "framework_defaults",
-        measure,
-        SETTINGS,
-        seeds=1,
-        data="signatures of the installed libraries",
-        libraries=("keras", "torch", "scikit-learn"),
-    )
+    runner.main(run)

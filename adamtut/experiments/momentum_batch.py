@@ -10,6 +10,7 @@ alone.
 
 import functools
 import itertools
+from functools import partial
 
 import numpy as np
 
@@ -77,11 +78,14 @@ def measure(rule, steps, batch, rates, seed, device, data):
     return {"excess": float(value), "lr": rate, "falling": falling, **hyper}
 
 
+run = partial(
+    runner.run,
+    "momentum_batch",
+    measure,
+    SETTINGS,
+    seeds=40,
+    data="scikit-learn diabetes, linear regression, standardised",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "momentum_batch",
-        measure,
-        SETTINGS,
-        seeds=40,
-        data="scikit-learn diabetes, linear regression, standardised",
-    )
+    runner.main(run)

@@ -8,6 +8,7 @@ loss after the steps in `POINTS`.
 """
 
 import functools
+from functools import partial
 
 from adamtut import schedules
 from adamtut.experiments import restarts, runner
@@ -61,11 +62,9 @@ def measure(name, seed, device, data, seeds=24):
     return {"lr": float(RATES[MANY][number]), "place": place, "curve": losses}
 
 
+run = partial(
+    runner.run, "restart_jump", measure, SETTINGS, seeds=24, data="MNIST, shrunk to 7 x 7 pixels"
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "restart_jump",
-        measure,
-        SETTINGS,
-        seeds=24,
-        data="MNIST, shrunk to 7 x 7 pixels",
-    )
+    runner.main(run)

@@ -16,7 +16,7 @@ the last one) is then run with the seeds of the result and judged on 1,500 test 
 the test loss at half units as far as a run goes, of short ones at their end.
 """
 
-import functools
+from functools import cache, partial
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def schedule(name: str, units: int) -> tuple[schedules.Schedule, int]:
     raise ValueError(f"unknown schedule {name!r}")
 
 
-@functools.cache
+@cache
 def networks(folder) -> dict[int | str, problems.Network]:
     """The network with the images that train, by their number, that tune and that judge."""
     images, labels = shrunk("train", folder)
@@ -122,14 +122,14 @@ def best(factor, steps, images, folder, averaged=False) -> int:
     return int(np.log(losses).mean(axis=0).argmin())
 
 
-@functools.cache
+@cache
 def tuned(name, units, images, folder) -> int:
     """The number of the best rate; one trunk has one rate."""
     factor, steps = schedule(name, UNITS if name == "branches" else units)
     return best(factor, steps, images, folder, name == "averaged")
 
 
-@functools.cache
+@cache
 def curves(name, units, images, seeds, folder):
     """Test losses of all seeds, run side by side, shape (points, seeds)."""
     factor, steps = schedule(name, units)
@@ -151,11 +151,9 @@ def measure(name, units, images, seed, device, data, seeds=24):
     }
 
 
+run = partial(
+    runner.run, "restarts", measure, SETTINGS, seeds=24, data="MNIST, shrunk to 7 x 7 pixels"
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "restarts",
-        measure,
-        SETTINGS,
-        seeds=24,
-        data="MNIST, shrunk to 7 x 7 pixels",
-    )
+    runner.main(run)

@@ -11,6 +11,7 @@ log loss of each seed at each peak.
 """
 
 import functools
+from functools import partial
 
 import numpy as np
 
@@ -114,5 +115,9 @@ def measure(rule, shape, seed, device, data):
     return found | ({"tuning": scores} if seed == 0 else {})
 
 
+run = partial(
+    runner.run, "schedule_shapes", measure, SETTINGS, seeds=20, data="MNIST, images of 7 x 7 pixels"
+)
+
 if __name__ == "__main__":
-    runner.run("schedule_shapes", measure, SETTINGS, seeds=20, data="MNIST, images of 7 x 7 pixels")
+    runner.main(run)

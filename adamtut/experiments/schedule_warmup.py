@@ -12,6 +12,7 @@ other's direction and the length of the step with the filled v.
 """
 
 import functools
+from functools import partial
 
 import numpy as np
 
@@ -88,6 +89,14 @@ def measure(start, seed, device, data):
     return {"loss": loss.round(5).tolist(), "grown": grown.round(3).tolist()}
 
 
+run = partial(
+    runner.run,
+    "schedule_warmup",
+    measure,
+    [{"start": start} for start in STARTS],
+    seeds=20,
+    data="MNIST, images of 7 x 7 pixels",
+)
+
 if __name__ == "__main__":
-    settings = [{"start": start} for start in STARTS]
-    runner.run("schedule_warmup", measure, settings, seeds=20, data="MNIST, images of 7 x 7 pixels")
+    runner.main(run)

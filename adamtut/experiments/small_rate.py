@@ -1,5 +1,7 @@
 """Adam at a tiny, a good and a huge rate on the bundled digits, for a long time."""
 
+from functools import partial
+
 import numpy as np
 
 from adamtut import problems, rules
@@ -25,5 +27,9 @@ def measure(lr, seed, device, data):
     return {"steps": NOTED, "loss": losses}
 
 
+run = partial(
+    runner.run, "small_rate", measure, SETTINGS, seeds=20, data="scikit-learn digits, 64-16-10"
+)
+
 if __name__ == "__main__":
-    runner.run("small_rate", measure, SETTINGS, seeds=20, data="scikit-learn digits, 64-16-10")
+    runner.main(run)

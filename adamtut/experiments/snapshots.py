@@ -25,6 +25,7 @@ log-probabilities are divided by the temperature that suits the validation image
 """
 
 import functools
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -234,6 +235,7 @@ def tuned(name, cycle, folder) -> int:
 
 def measure(cycle, name, seed, device, data, seeds=24):
     """Everything that is known of each group of five models."""
+    torch.set_num_threads(1)
     number = tuned(name, cycle, data)
     judged = range(max(seeds, seed + 1))
     kept, own = trained(family(name), cycle, (number,), judged, data)
@@ -271,13 +273,15 @@ def _rounded(values):
     return {name: round(value, 5) for name, value in values.items()}
 
 
+run = partial(
+    runner.run,
+    "snapshots",
+    measure,
+    SETTINGS,
+    seeds=24,
+    data="MNIST, shrunk to 14 x 14 pixels",
+    libraries=("numpy", "torch"),
+)
+
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    runner.run(
-        "snapshots",
-        measure,
-        SETTINGS,
-        seeds=24,
-        data="MNIST, shrunk to 14 x 14 pixels",
-        libraries=("numpy", "torch"),
-    )
+    runner.main(run)

@@ -1,8 +1,10 @@
 """How far each class of `adamtut.optim` is from PyTorch's of the same name, in double precision.
 
 Both walk from one start over one stream of gradients that are badly scaled, sparse and
-heavy-tailed. tests/test_optim_oracles.py has more settings, and refuses a difference.
+heavy-tailed. tests/optim/test_optim_oracles.py has more settings, and refuses a difference.
 """
+
+from functools import partial
 
 import numpy as np
 import torch
@@ -53,6 +55,15 @@ def measure(optimizer, seed, device, data):
     return {"difference": float((np.abs(ours - theirs).max(axis=0) / gone).max())}
 
 
+run = partial(
+    runner.run,
+    "torch_equal",
+    measure,
+    SETTINGS,
+    seeds=20,
+    data=f"{STEPS:,} badly scaled, sparse and heavy-tailed gradients for {SIZE} weights",
+    libraries=("numpy", "torch"),
+)
+
 if __name__ == "__main__":
-    data = f"{STEPS:,} badly scaled, sparse and heavy-tailed gradients for {SIZE} weights"
-    runner.run("torch_equal", measure, SETTINGS, seeds=20, data=data, libraries=("numpy", "torch"))
+    runner.main(run)

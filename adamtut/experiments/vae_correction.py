@@ -6,11 +6,12 @@ probabilities.
 """
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from adamtut import data, rules
+from adamtut.experiments import runner
 from adamtut.ops import sqrt
 
 EXAMPLES, HIDDEN, CODE, BATCH, EPOCHS = 10_000, 100, 10, 100, 5
@@ -142,7 +143,9 @@ def _measure(lr, beta2, corrected, seed, data):
     return losses
 
 
-if __name__ == "__main__":
-    from adamtut.experiments import runner  # here: a chapter imports the network above
+run = partial(
+    runner.run, "vae_correction", measure, SETTINGS, seeds=20, data="MNIST, first 10,000 images"
+)
 
-    runner.run("vae_correction", measure, SETTINGS, seeds=20, data="MNIST, first 10,000 images")
+if __name__ == "__main__":
+    runner.main(run)

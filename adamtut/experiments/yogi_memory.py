@@ -18,6 +18,7 @@ geometric mean is then run with the seeds of the result. `tuning` is its mean lo
 
 import functools
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -159,11 +160,14 @@ def measure(problem, name, beta2, seed, device, data):
     return {"loss": float(loss), "lr": rate, "place": place, "falling": falling, "tuning": score}
 
 
+run = partial(
+    runner.run,
+    "yogi_memory",
+    measure,
+    SETTINGS,
+    seeds=40,
+    data="three streams of gradients, and scikit-learn digits",
+)
+
 if __name__ == "__main__":
-    runner.run(
-        "yogi_memory",
-        measure,
-        SETTINGS,
-        seeds=40,
-        data="three streams of gradients, and scikit-learn digits",
-    )
+    runner.main(run)

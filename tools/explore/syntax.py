@@ -11,6 +11,8 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adamtut.traits import elementwise, ranges, scalar_states
+
 RUNTIME = Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
 KNOWN = set(re.findall(r"^const (\w+)", RUNTIME, re.MULTILINE))
 WORDS = """
@@ -20,6 +22,9 @@ WORDS = """
     about aboutSchedules settings state
 """  # of JavaScript, and of the lines that `rule` and `schedule` put before a function's own
 RESERVED = set(WORDS.split())
+
+# What a rule declares of itself above its signature; what it computes stays the same.
+TRAITS = {trait.__name__ for trait in (elementwise, ranges, scalar_states)}
 
 # How tightly JavaScript binds. What binds less than its place asks for stands in parentheses.
 CHOICE, COMPARISON, SUM, PRODUCT, POWER, SIGN, ATOM = range(7)
@@ -76,8 +81,10 @@ class Translator:
     def function(self, f):
         if f.args.posonlyargs or f.args.vararg or f.args.kwarg:
             self.refuse(f)
-        if decorators(f) not in ([], ["schedule"]):
-            self.refuse(f.decorator_list[0])
+        for decorator in f.decorator_list:
+            known = TRAITS if f.name in self.rules else {"schedule"}
+            if ast.unparse(decorator).partition("(")[0] not in known:
+                self.refuse(decorator)
         self.local, self.bound = set(), set()  # a default is an expression of the file
         values = {name: d and self.expression(d) for name, d in defaults(f).items()}
         self.local = {*values, *(n.id for n in ast.walk(f) if is_stored(n))}

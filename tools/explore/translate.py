@@ -65,7 +65,7 @@ def rules_js() -> str:
     return "// Made from adamtut/rules.py and schedules.py by tools/explore/translate.py\n" + script
 
 
-def identity(rule: registry.Rule) -> dict[str, str | float | None]:
+def identity(rule: registry.Description) -> dict[str, str | float | None]:
     """Who made a rule, how it is drawn, and the rate its docstring says it is meant for."""
     colour, line = plot.STYLES.get(rule.name, (plot.INK, "-"))
     rate = re.search(r"[Mm]eant for lr = (\d+(\.\d+)?)", rule.function.__doc__ or "")

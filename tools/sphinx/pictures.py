@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tools.book import BOOK, ROOT, Page, read_config
 from tools.explore.posters import uses_in
 
-CARD = (400, 225)
+CARD = (400, 275)  # as high as an explorable's poster, which is higher than a figure
 PREVIEW = (1200, 630)  # what the networks ask for
 INK, MUTED, LINE = "#1f2430", "#5b6470", "#d55e00"
 FRONT = BOOK / "_static" / "readme.png"
@@ -38,14 +38,14 @@ def first_picture(page: Page) -> Image.Image:
 
 
 def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The upper part of a picture that is too high, all of one that is too wide, on white."""
+    """All of a picture, in the middle of a white ground."""
     width, height = size
-    if picture.width / picture.height < width / height:
-        picture = picture.crop((0, 0, picture.width, round(picture.width * height / width)))
-    scale = width / picture.width
-    small = picture.resize((width, round(picture.height * scale)), Image.Resampling.LANCZOS)
+    scale = min(width / picture.width, height / picture.height)
+    small = picture.resize(
+        (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS
+    )
     ground = Image.new("RGB", size, "white")
-    ground.paste(small, (0, (height - small.height) // 2))
+    ground.paste(small, ((width - small.width) // 2, (height - small.height) // 2))
     return ground
 
 

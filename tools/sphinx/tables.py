@@ -1,7 +1,5 @@
 """Directives for tables of the chapters and of the code, made from what they list."""
 
-import inspect
-
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.ext.autodoc.mock import mock
@@ -30,10 +28,8 @@ def rule_rows():
 def optimizer_classes():
     """The classes of `adamtut.optim`, in its order."""
     return [
-        value
-        for value in vars(adamtut.optim).values()
-        if inspect.isclass(value) and issubclass(value, adamtut.optim.RuleOptimizer)
-    ][1:]  # without their base
+        getattr(adamtut.optim, name) for name in adamtut.optim.__all__[1:]
+    ]  # without their base
 
 
 def optimizer_rows():

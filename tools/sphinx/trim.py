@@ -2,10 +2,11 @@
 
 The theme brings all of Bootstrap, all of Font Awesome and more: two thirds of a page's weight, all
 of which the first paint waits for. A rule stays if every class in its selector is a word in some
-page or script, or begins as one that a script puts together, `bs-${placement}`. A font keeps the
-icons that the rules that remain ask for.
+page or script, or begins as one that a script puts together, `bs-${placement}`. The fonts of icons
+keep those that the rules that remain ask for, the fonts of formulas the letters that some page has.
 """
 
+import html
 import logging
 import re
 from dataclasses import dataclass
@@ -20,9 +21,7 @@ STEM = re.compile(r"""([a-z]\w*-)(?=\$\{|["'`]\s*\+)""")
 CLASS = re.compile(r"\.((?:[\w-]|\\.)+)")
 # The private part of Unicode, in which Font Awesome has its icons.
 ICON = re.compile("[\ue000-\uf8ff]")
-FONT = re.compile(
-    r"url\(([^)]*?)\.woff2\) format\(\"woff2\"\),url\([^)]*\.ttf\) format\(\"truetype\"\)"
-)
+TRUETYPE = re.compile(r",url\([^)]*\.ttf\) format\(\"truetype\"\)")
 GROUPS = {"media", "supports", "layer"}
 
 
@@ -83,16 +82,15 @@ def classes(selector: str) -> set[str]:
     return {name.replace("\\", "") for name in CLASS.findall(re.sub(r"\([^()]*\)", "", selector))}
 
 
-def subset(font: Path, icons: set[str]) -> None:
-    """The font beside it as .woff, with these icons alone."""
+def subset(font: Path, letters: set[str]) -> None:
+    """The font with the glyphs of these letters alone."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # each table is said at INFO
     found = TTFont(font)
-    options = Options(flavor="woff", layout_features=[], notdef_outline=True)
-    cut = Subsetter(options)
-    cut.populate(text="".join(sorted(icons)))
+    cut = Subsetter(Options(flavor="woff2", layout_features=[], notdef_outline=True))
+    cut.populate(text="".join(sorted(letters)))
     cut.subset(found)
-    found.flavor = "woff"
-    found.save(font.with_suffix(".woff"))
+    found.flavor = "woff2"
+    found.save(font)
 
 
 def trim(app, exception):
@@ -105,13 +103,16 @@ def trim(app, exception):
         rules = tinycss2.parse_stylesheet(
             path.read_text(encoding="utf-8"), skip_comments=True, skip_whitespace=True
         )
-        text = FONT.sub(r'url(\1.woff) format("woff")', trimmed(rules, known))
+        text = TRUETYPE.sub("", trimmed(rules, known))
         path.write_text(text, encoding="utf-8")
         icons |= set(ICON.findall(text))
-    for font in root.rglob("webfonts/*.ttf"):
+    for font in root.rglob("webfonts/*.woff2"):
         subset(font, icons)
-        font.unlink()
-        font.with_suffix(".woff2").unlink()
+        font.with_suffix(".ttf").unlink(missing_ok=True)
+    pages = root.rglob("*.html")
+    letters = {c for page in pages for c in html.unescape(page.read_text(encoding="utf-8"))}
+    for font in root.rglob("fonts/KaTeX_*.woff2"):
+        subset(font, letters)
 
 
 def setup(app):

@@ -1,0 +1,152 @@
+"""Which part of AdaGrad pays where gradients are sparse: its clock, or its scale?
+
+Fifty words learn a number each. At every step one of them turns up, with frequencies like 1, 1/2,
+1/3, …, and with it a noisy reading of its number; the gradient of all others is 0. The loss is
+half the squared distance from the numbers, each word weighted by its frequency. On the problem
+`loud` the gradient of every word is multiplied by a factor of its own between 1/10 and 10.
+
+Every contestant may try 36 settings on 24 seeds that are used for nothing else: 36 rates, or 12
+rates with three memories, or three delays, where it has one. The best by the mean loss after the
+last step is then run with the seeds of the result.
+"""
+
+import functools
+
+import numpy as np
+
+from adamtut import rules, schedules
+from adamtut.experiments import runner
+
+TUNING_SEEDS = range(1000, 1024)
+WORDS, STEPS, SEEDS = 50, 2000, 40
+SHARE = 1 / np.arange(1, WORDS + 1) / (1 / np.arange(1, WORDS + 1)).sum()
+CHOICES = {
+    "beta": (0.9, 0.99, 0.999),
+    "betas": ((0.9, 0.9), (0.9, 0.99), (0.9, 0.999)),
+    "delay": (30, 300, 3000),
+}
+MANY, FEW = 10.0 ** np.linspace(-3, 1.375, 36), 10.0 ** np.linspace(-3.25, 0.875, 12)
+
+
+def visits(g, t, n=0.0, *, power=0.5):
+    """The clock alone: divide by a power of the number of gradients that were not 0."""
+    n = n + (g != 0)
+    return g / np.maximum(n, 1) ** power, n
+
+
+def absolute(g, t, s=0.0):
+    """AdaGrad with the sum of absolute values in the place of the root of the sum of squares."""
+    s = s + abs(g)
+    return g / (s + 1e-10), s
+
+
+def root(t):
+    """The shared clock."""
+    return 1 / t**0.5
+
+
+# Rule, the settings it has, the factor of its rate at step t, and which setting it may choose.
+CONTESTANTS = {
+    "constant": (rules.gd, {}, None, None),
+    "shared clock": (rules.gd, {}, root, None),
+    "shared clock, delayed": (rules.gd, {}, root, "delay"),
+    "shared clock, linear": (rules.gd, {}, schedules.linear_decay(steps=STEPS), None),
+    "own clock": (visits, {}, None, None),
+    "own clock, 1/n": (visits, {"power": 1.0}, None, None),
+    "adagrad": (rules.adagrad, {}, None, None),
+    "absolute": (absolute, {}, None, None),
+    "rmsprop": (rules.rmsprop, {}, None, "beta"),
+    "adam": (rules.adam, {}, None, "betas"),
+}
+PROBLEMS = [{"noise": noise, "loud": False} for noise in (0.1, 1.0, 3.0)]
+PROBLEMS += [{"noise": 1.0, "loud": True}]
+SETTINGS = [problem | {"name": name} for problem in PROBLEMS for name in CONTESTANTS]
+
+
+def draws(seeds, noise):
+    """The numbers, which word turns up at each step, how far its reading is off, its loudness."""
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    target = np.stack([rng.normal(size=WORDS) for rng in generators])
+    seen = np.stack([rng.choice(WORDS, size=STEPS, p=SHARE) for rng in generators])
+    error = noise * np.stack([rng.normal(size=STEPS) for rng in generators])
+    loudness = np.stack([10 ** rng.uniform(-1, 1, size=WORDS) for rng in generators])
+    return target, seen, error, loudness
+
+
+def end(name, rates, seeds, noise, loud=False, *, delay=0, **hyper):
+    """The places after the last step, shape (rates, seeds, words), and the numbers to be found."""
+    rule, own, fall, choice = CONTESTANTS[name]
+    target, seen, error, loudness = draws(seeds, noise)
+    lr = np.asarray(rates, dtype=float)[:, None]
+    x, rows = np.zeros((len(lr), *target.shape)), np.arange(len(target))
+    _, *state = rule(np.zeros_like(x), 1, **own, **hyper)
+    last = np.zeros(target.shape)  # the step of a word's last visit
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(1, STEPS + 1):
+            word = rows, seen[:, t - 1]
+            at = np.s_[:, *word]
+            g = x[at] - target[word] - error[:, t - 1]
+            g = g * loudness[word] if loud else g
+            rate = lr * (fall(t + delay) if fall else 1.0)
+            if choice == "betas":  # a mean moves the words that did not turn up, too
+                full = np.zeros_like(x)
+                full[at] = g
+                d, *state = rule(full, t, *state, **hyper)
+                x = x - rate[..., None] * d
+                continue
+            # The others stay where they are; what they have forgotten meanwhile is made up for.
+            kept = hyper["beta"] ** (t - 1 - last[word]) if choice == "beta" else 1.0
+            d, *new = rule(g, t, *(kept * s[at] for s in state), **own, **hyper)
+            x[at] -= rate * d
+            last[word] = t
+            for s, value in zip(state, new, strict=True):
+                s[at] = value
+    return x, target
+
+
+def loss(x, target):
+    """Half the squared distance, each word weighted by its frequency; inf where it diverged."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = 0.5 * ((x - target) ** 2 * SHARE).sum(axis=-1)
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+@functools.cache
+def tuned(name, noise, loud):
+    """The best rate, the setting that was chosen, and whether the rate is no end of its grid."""
+    choice = CONTESTANTS[name][3]
+    trials = []
+    for value in CHOICES[choice] if choice else (None,):
+        hyper = {choice: value} if choice else {}
+        rates = (FEW if choice else MANY) * (30 if choice == "delay" else 1)
+        scores = loss(*end(name, rates, TUNING_SEEDS, noise, loud, **hyper)).mean(axis=1)
+        i = int(scores.argmin())
+        trials.append((scores[i], float(rates[i]), hyper, 0 < i < len(rates) - 1))
+    return min(trials, key=lambda trial: trial[0])[1:]
+
+
+@functools.cache
+def judged(name, noise, loud):
+    """The losses of all seeds at the best setting."""
+    lr, hyper, _ = tuned(name, noise, loud)
+    return loss(*end(name, [lr], range(SEEDS), noise, loud, **hyper))[0]
+
+
+def measure(name, noise, loud, seed, device, data):
+    """The loss at the best setting, and the setting."""
+    lr, hyper, inside = tuned(name, noise, loud)
+    value = judged(name, noise, loud)[seed]
+    return {"loss": float(value), "lr": lr, "inside": inside, **hyper}
+
+
+run = functools.partial(
+    runner.run,
+    "fifty_words",
+    measure,
+    SETTINGS,
+    seeds=SEEDS,
+    data="50 words with frequencies like 1/rank, 2,000 steps, synthetic",
+)
+
+if __name__ == "__main__":
+    runner.main(run)

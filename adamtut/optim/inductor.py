@@ -1,0 +1,169 @@
+"""The rules compiled by PyTorch's inductor: what `compile=True` runs.
+
+Numbers (rate, betas, t …) come in a tensor, so that one graph serves all their values. This is
+imported by the first step that needs it, because inductor takes seconds to import.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+
+with warnings.catch_warnings():
+    # Inductor's own imports use what PyTorch deprecates.
+    warnings.filterwarnings("ignore", message=".*torch.jit.script_method", append=False)
+    from torch._inductor.compile_fx import compile_fx
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.passes.split_module import split_module
+
+from adamtut.optim import eager
+from adamtut.optim.eager import are_numbers, update, views
+from adamtut.progress import late_line
+
+aten = torch.ops.aten
+
+
+# Rule, settings and layout of tensors → the compiled update.
+_kernels: dict[tuple, Callable[..., Any]] = {}
+
+
+def run(rule, tensors, t, **numbers):
+    """As `eager.run` for an elementwise rule, with one graph for all tensors of the list."""
+    places = [p.data_ptr() for p, _ in tensors if p.numel()]
+    if not can_compile() or len(set(places)) < len(places):  # shared memory: one after the other
+        return eager.run(rule, tensors, t, **numbers)
+    template = {"t": t, **numbers}
+    leaves = _leaves(template)
+    single = [False, False, *are_numbers(rule)]
+    flat = [
+        view if number else _at_least_1d(view)
+        for p, slots in tensors
+        for view, number in zip(views(p, slots), single, strict=True)
+    ]
+    layout = [(a.shape, a.stride(), a.dtype, a.device) for a in flat]
+    key = (rule, *(float if _is_number(value) else value for value in leaves), *layout)
+    values = torch.tensor([v for v in leaves if _is_number(v)], dtype=torch.float64, device="cpu")
+    if key not in _kernels:
+        _kernels[key] = _kernel(rule, template, (*flat, values))
+    changed = iter(_kernels[key](*flat, values))
+    for _, slots in tensors:
+        for slot, number in zip(slots, are_numbers(rule), strict=True):
+            if number:
+                slot.copy_(next(changed))
+
+
+def _at_least_1d(tensor):
+    """Compiled writes to a 0-d float64 tensor are lost."""
+    return tensor if tensor.ndim else tensor.view(1)
+
+
+def _kernel(rule, template, inputs):
+    width = 2 + len(are_numbers(rule))
+
+    def function(*inputs):
+        *flat, values = inputs
+        numbers = iter(values.unbind())
+        settings = _map(lambda value: next(numbers) if _is_number(value) else value, template)
+        triples = [
+            (flat[i], flat[i + 1], flat[i + 2 : i + width]) for i in range(0, len(flat), width)
+        ]
+        returned = update(rule, triples, **settings)
+        return [number for numbers in returned for number in numbers]
+
+    return compiled(function, inputs)
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _map(function, tree):
+    if isinstance(tree, dict):
+        return {key: _map(function, value) for key, value in tree.items()}
+    if isinstance(tree, tuple):
+        return tuple([_map(function, value) for value in tree])
+    return function(tree)
+
+
+def _leaves(tree):
+    leaves: list[Any] = []
+    _map(leaves.append, tree)
+    return leaves
+
+
+@cache
+def can_compile():
+    """Whether there is a C++ compiler; where there is none, say so, once."""
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler as error:
+        warnings.warn(
+            f"compile=True needs a C++ compiler, and the optimizer runs without it: {error} "
+            "Install g++ or clang++, or name one in the environment variable CXX.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+@late_line("compile=True: compiling the optimizer's step, which can take half a minute …")
+def compiled(function, inputs):
+    """Trace `function` of tensors like `inputs` once, and compile its graph in two parts.
+
+    The first part holds the numbers, 1 - beta1**t and the like, the second the rest. In one part
+    inductor would put the powers into the loop over all elements, where they cost several times
+    what the rule does. Nothing is checked at a call: the caller keeps one of these for each list
+    of shapes, strides, dtypes and devices.
+    """
+    graph_module = make_fx(function, tracing_mode="fake")(*inputs)
+    graph = graph_module.graph
+    for node in list(graph.nodes):
+        if (
+            node.target is aten.div.Tensor
+            and _holds_numbers(node.args[1])
+            and not _holds_numbers(node)
+        ):
+            _multiply_instead(graph, node)
+    for node in list(graph.nodes):
+        if node.op == "call_function" and not _holds_numbers(node):
+            _round_numbers(graph, node)
+    parts = split_module(graph_module, graph_module, lambda node: 0 if _holds_numbers(node) else 1)
+    for name, part in list(parts.named_children()):
+        examples = [node.meta["val"] for node in part.graph.nodes if node.op == "placeholder"]
+        delattr(parts, name)  # a module cannot be replaced by a function
+        setattr(parts, name, compile_fx(part, examples, config_patches={"size_asserts": False}))
+    return parts.forward
+
+
+def _holds_numbers(node):
+    """Whether a node is a 0-d tensor, or the list of them that `unbind` returns."""
+    value = node.meta.get("val") if isinstance(node, torch.fx.Node) else None
+    value = value[0] if isinstance(value, list) else value
+    return isinstance(value, torch.Tensor) and value.ndim == 0
+
+
+def _multiply_instead(graph, node):
+    """Turn tensor / number into tensor * (1 / number): one division instead of one per element."""
+    tensor, number = node.args
+    with graph.inserting_before(node):
+        inverse = graph.call_function(aten.reciprocal.default, (number,))
+    inverse.meta = {"val": number.meta["val"]}
+    node.target = aten.mul.Tensor
+    node.args = (tensor, inverse)
+
+
+def _round_numbers(graph, node):
+    """Round the numbers to the dtype of the tensor they meet, before the loop and not in it."""
+    dtype = node.meta["val"].dtype
+    for number in node.all_input_nodes:
+        value = number.meta["val"]
+        if _holds_numbers(number) and value.is_floating_point() and value.dtype != dtype:
+            with graph.inserting_before(node):
+                rounded = graph.call_function(aten._to_copy.default, (number,), {"dtype": dtype})
+            rounded.meta = {"val": value.to(dtype)}
+            node.replace_input_with(number, rounded)

@@ -1,0 +1,79 @@
+"""Mechanical mutants: one small change of a function's syntax tree at a time.
+
+Each operator, number, exponent, argument default and name of a function is changed once.
+Docstrings and names of parameters are left alone.
+"""
+
+import ast
+import copy
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+
+SWAPS = {
+    ast.Add: [ast.Sub],
+    ast.Sub: [ast.Add],
+    ast.Mult: [ast.Div, ast.Add],
+    ast.Div: [ast.Mult, ast.Sub],
+    ast.Pow: [ast.Mult, ast.Div],
+}
+
+
+def mutants(function: Callable) -> Iterator[tuple[str, Callable]]:
+    """Yield (what was changed, changed function)."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):  # what is declared is held elsewhere
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list, node.returns = [], None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    for description, changed in _changed_trees(tree):
+        namespace = dict(vars(inspect.getmodule(function)))
+        try:
+            exec(compile(ast.fix_missing_locations(changed), "<mutant>", "exec"), namespace)
+        except Exception:  # a default that cannot be evaluated is noticed on import
+            continue
+        yield description, namespace[function.__name__]
+
+
+def _changed_trees(tree):
+    nodes = list(ast.walk(tree))
+    names = sorted({n.id for n in nodes if isinstance(n, ast.Name)} | _parameters(tree))
+    for i, node in enumerate(nodes):
+        for text, change in _changes(node, names):
+            changed = copy.deepcopy(tree)
+            target = list(ast.walk(changed))[i]
+            change(target)
+            if ast.unparse(changed) != ast.unparse(tree):
+                yield f"line {getattr(node, 'lineno', 0)}: {text}", changed
+
+
+def _parameters(tree):
+    arguments = tree.body[0].args
+    return {a.arg for a in arguments.args + arguments.kwonlyargs}
+
+
+def _changes(node, names):
+    if isinstance(node, ast.BinOp):
+        for other in SWAPS.get(type(node.op), []):
+            yield (
+                f"{ast.unparse(node)} with {other.__name__}",
+                lambda n, other=other: setattr(n, "op", other()),
+            )
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        for value in {node.value + 1, node.value / 2, -node.value} - {node.value}:
+            yield f"{node.value} → {value}", lambda n, value=value: setattr(n, "value", value)
+    elif isinstance(node, ast.Name):
+        for other in names:
+            if other != node.id:
+                yield f"{node.id} → {other}", lambda n, other=other: setattr(n, "id", other)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield "minus dropped", lambda n: setattr(n, "op", ast.UAdd())
+    elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+        elements = len(node.value.elts)
+        if elements > 1:
+            yield "returned values rotated", _rotate
+
+
+def _rotate(node):
+    node.value.elts = node.value.elts[1:] + node.value.elts[:1]
