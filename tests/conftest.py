@@ -2,12 +2,6 @@
 
 import pytest
 
-# Of the npm package axe-core.
-AXE = "axe-core@4.14.1"
-AXE_SHA512 = (
-    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
-)
-
 
 @pytest.fixture(scope="module")
 def chromium():
@@ -19,6 +13,6 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def axe():
-    from tools.setup.npm_package import fetch
+    from tools.setup.npm_package import folder_of
 
-    return (fetch(AXE, AXE_SHA512) / "axe.min.js").read_text(encoding="utf-8")
+    return (folder_of("axe-core") / "axe.min.js").read_text(encoding="utf-8")
