@@ -10,7 +10,8 @@ EXTRAS_lab := book,lab,torch
 EXTRAS_test := book,browser,lab,oracles,test,torch
 EXTRAS_package := book,oracles,test
 EXTRAS_browser := book,browser,test
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --runxfail -n 2 --dist loadfile
+# Tests of a group share what is slow to make.
+TWICE := -n 2 --dist loadgroup
 
 # A word for the shell, whatever it holds.
 quoted = '$(subst ','\'',$(1))'
@@ -27,15 +28,15 @@ book: .venv/.book  ## build the book and print the page to open
 	@$(BIN)/python -m tools.check.pages _build/html
 	@echo "The book is built. Open: $(CURDIR)/_build/html/index.html"
 
-test: .venv/.test  ## unit tests and doctests, then every chapter against its stored outputs
-	$(BIN)/python -m pytest -q -n 2
-	$(BIN)/python -m pytest -q book $(NBVAL)
+test: .venv/.test  ## unit tests, and chapters against their stored outputs; CHAPTER=book/05_adam.ipynb for one
+	$(BIN)/python -m pytest -q $(if $(CHAPTER),tests/book -k $(basename $(notdir $(CHAPTER))),$(TWICE))
+	$(BIN)/python -m tools.check.chapters $(CHAPTER)
 
-test-slow: .venv/.test  ## the wheel in an empty folder, make's own errors, and other slow tests
-	$(BIN)/python -m pytest -q -m slow tests
+test-slow: .venv/.test  ## Colab and JupyterLab, make's own errors, and other slow tests
+	$(BIN)/python -m pytest -q $(TWICE) -m slow tests
 
-test-browser: book .venv/.browser  ## every page in Chromium: offline, accessible, searchable, light enough
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m browser tests/site
+test-browser: download  ## every page in Chromium: offline, accessible, searchable, light enough; the print
+	$(BIN)/python -m pytest -q $(TWICE) -m browser tests/site
 
 test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python
 	$(BIN)/python -m tools.check.package_tests
@@ -84,10 +85,11 @@ bench: .venv/.test  ## time this machine, as ratios; writes to _build/bench
 clean:  ## remove everything that was built, the virtual environment too
 	rm -rf .venv _build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# One virtual environment; a stamp file per set of extras says that it is installed.
+# One virtual environment; a stamp file per set of extras says that it is installed. The tests' set
+# holds the others.
 .venv/.book .venv/.lab .venv/.test .venv/.browser .venv/.package: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
 	@TORCH_INDEX=$(call quoted,$(TORCH_INDEX)) tools/setup/install $(BIN)/python $(EXTRAS_$*) $(PIP_ARGS)
-	@touch $@
+	@touch $@ $(if $(filter test,$*),.venv/.book .venv/.lab .venv/.browser)
 
 .venv/bin/python:
 	@tools/setup/make_venv "$(PYTHON)"

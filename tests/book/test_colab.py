@@ -27,7 +27,7 @@ from tools.book import ROOT
 from tools.copies import notebooks, offline_zip
 from tools.served import served
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("colab")]
 
 REFERENCES = notebooks.read_references()
 VERSION = adamtut.__version__
@@ -244,13 +244,10 @@ def test_the_environment_is_what_colab_has(python, tmp_path):
     assert str(ROOT) not in asked("import sys; print(sys.path)")
 
 
-# The first, one that trains a network, one with a running maximum, one with an explorable and
-# folded checks, which shows stored results too.
-# All chapters run with the wheel in test_skeleton.py, and test_notebooks.py holds the copies' code
-# against the chapters'.
-@pytest.mark.parametrize(
-    "chapter", ["01_gradient_descent", "05_adam_in_practice", "08_adamax", "10_yogi"]
-)
+# One that trains a network, and one with an explorable and folded checks, which shows stored
+# results too. All chapters run with the wheel by tools/check/chapters.py, and test_notebooks.py
+# holds the copies' code against the chapters'.
+@pytest.mark.parametrize("chapter", ["05_adam_in_practice", "10_yogi"])
 def test_a_chapter_installs_the_package_and_runs(chapter, python, source, tmp_path):
     notebook, facts = run(stamped(chapter, source), python, tmp_path, LOADED)
     assert list(check(facts, python)) == []

@@ -24,7 +24,7 @@ from tools.copies import notebooks, work
 from tools.explore import build
 from tools.setup.browser import browser
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 
 SECONDS = 150  # for what needs a tenth of it on a machine of its own
 # What a runner changes, three numbers a chapter.

@@ -134,19 +134,24 @@ def test_the_command_says_what_is_wrong_in_one_line():
 # What is made.
 
 
-@pytest.mark.slow
+def of_new(test):
+    """The tests of what is made are a group, which makes it once."""
+    return pytest.mark.slow(pytest.mark.xdist_group("new chapter")(test))
+
+
+@of_new
 @pytest.mark.parametrize("guard", CHAPTER_GUARDS, ids=lambda guard: guard.__name__)
 def test_a_new_chapter_passes_every_guard(chapter, guard):
     assert guard(read(chapter), chapter) == []
 
 
-@pytest.mark.slow
+@of_new
 @pytest.mark.parametrize("guard", BOOK_GUARDS, ids=lambda guard: guard.__name__)
 def test_the_book_passes_every_guard_with_it(chapter, guard):
     assert guard(read_book(chapter.parent), chapter.parent) == []
 
 
-@pytest.mark.slow
+@of_new
 def test_it_is_in_the_book_and_in_every_list(root, chapter):
     found = book.read(root)
     page = found.page("book/98_new_words")
@@ -157,7 +162,7 @@ def test_it_is_in_the_book_and_in_every_list(root, chapter):
     assert f"| 98 | [{page.title}](book/98_new_words.ipynb) | {page.question} |" in readme
 
 
-@pytest.mark.slow
+@of_new
 def test_it_stores_what_a_new_run_gives_and_its_code_is_formatted(chapter):
     nbval = ["--nbval", "--nbval-current-env", "--runxfail", "-p", "no:cacheprovider", "-n", "0"]
     command = [sys.executable, "-m", "pytest", "-q", *nbval, chapter]
@@ -172,12 +177,12 @@ def test_it_stores_what_a_new_run_gives_and_its_code_is_formatted(chapter):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@of_new
 def test_its_terms_are_linked_where_they_first_stand(chapter):
     assert link_faults(notebooks.text_of(chapter), entries(PAGE)) == []
 
 
-@pytest.mark.slow
+@of_new
 def test_its_copy_reads_well(root, chapter):
     arguments = {"name": chapter.name, "address": None, "commit": "", "version": "1"}
     # What it has no plain form for, it refuses.
@@ -192,7 +197,7 @@ def test_its_copy_reads_well(root, chapter):
     assert "## Works cited" in text
 
 
-@pytest.mark.slow
+@of_new
 def test_it_says_that_it_is_a_placeholder(chapter):
     cells = json.loads(chapter.read_text(encoding="utf-8"))["cells"]
     text = "".join("".join(cell["source"]) for cell in cells)

@@ -13,10 +13,8 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
-from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -27,7 +25,6 @@ from tools.book import ROOT
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
 
 
 def read(name):
@@ -103,6 +100,10 @@ def test_make_installs_extras_that_exist():
     for stamp, names in lists:
         assert set(names.split(",")) <= set(EXTRAS), stamp
     assert "torch" not in dict(lists)["book"], "the book is built without torch"
+    extras = {stamp: set(names.split(",")) for stamp, names in lists}
+    held = re.search(r"\$\(if \$\(filter test,\$\*\),(.*)\)$", MAKEFILE, flags=re.MULTILINE)[1]
+    for stamp in re.findall(r"\.venv/\.([a-z]+)", held):
+        assert extras[stamp] <= extras["test"], f"{stamp} is not installed with the tests' extras"
 
 
 def test_the_readme_installs_extras_that_exist():
@@ -284,9 +285,8 @@ def test_continuous_integration_calls_targets_that_exist(tmp_path):
     environment = clean_environment(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     subprocess.run([ROOT / ".ci/run"], cwd=tmp_path, env=environment, check=True)
     called = log.read_text(encoding="utf-8").split()
-    assert set(called) >= {"lint", "book", "download", "test", "test-slow", "test-browser"}
+    assert called == ["lint", "test", "test-slow", "test-browser"]
     assert set(called) <= targets()
-    assert called[-3:] == ["test", "test-slow", "test-browser"], "pytest's summary lines come last"
 
 
 def test_continuous_integration_stops_at_the_first_failure(tmp_path):
@@ -422,6 +422,11 @@ def test_a_registry_out_of_reach_is_one_line(fresh):
     assert not (fresh / ".venv/.book").exists(), "the next make must try again"
 
 
+def of_built(test):
+    """The tests of what is built are a group, which builds it once."""
+    return pytest.mark.slow(pytest.mark.xdist_group("built")(test))
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The source distribution and, built from it, the wheel; needs a registry for hatchling."""
@@ -438,16 +443,7 @@ def built(tmp_path_factory):
     return sdist, wheel
 
 
-@pytest.fixture(scope="module")
-def installed(built, tmp_path_factory):
-    """A folder with nothing but the wheel's content."""
-    target = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index"]
-    subprocess.run([*command, "--target", target, built[1]], check=True, capture_output=True)
-    return target
-
-
-@pytest.mark.slow
+@of_built
 def test_what_the_wheel_holds(built):
     names = zipfile.ZipFile(built[1]).namelist()
     assert {name.partition("/")[0] for name in names} == {
@@ -462,7 +458,7 @@ def test_what_the_wheel_holds(built):
     assert not [name for name in names if "tests" in name.split("/")]
 
 
-@pytest.mark.slow
+@of_built
 def test_what_the_wheel_says(built):
     with zipfile.ZipFile(built[1]) as wheel:
         (name,) = (n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
@@ -475,40 +471,9 @@ def test_what_the_wheel_says(built):
     assert needed == PYPROJECT["project"]["dependencies"]
 
 
-@pytest.mark.slow
+@of_built
 def test_the_source_distribution_holds_the_project(built):
     with tarfile.open(built[0]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     left_out = {name for name in project_files() if name not in names}
     assert {name.split("/")[0] for name in left_out} <= {".gitignore"}
-
-
-@pytest.mark.slow
-def test_there_are_chapters_to_run():
-    assert len(CHAPTERS) >= 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_a_chapter_runs_in_an_empty_folder_with_the_wheel(
-    chapter, installed, tmp_path, monkeypatch
-):
-    """Neither the checkout nor a network is there."""
-    monkeypatch.setenv("PYTHONPATH", str(installed))
-    monkeypatch.delenv("ADAMTUT_DATA", raising=False)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    copy = Path(shutil.copy(chapter, tmp_path))
-    notebook = nbformat.read(copy, as_version=4)
-    origin = "import sys; {m.__file__ for n, m in sys.modules.items() if n.startswith('adamtut')}"
-    notebook.cells.append(nbformat.v4.new_code_cell(origin))
-    NotebookClient(
-        notebook,
-        timeout=120,
-        kernel_name="python3",
-        resources={"metadata": {"path": tmp_path}},
-    ).execute()  # raises at the first error
-    (result,) = notebook.cells[-1].outputs
-    files = re.findall(r"'([^']+)'", result["data"]["text/plain"])
-    assert files and all(Path(file).is_relative_to(installed) for file in files)
-    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == [chapter.name]

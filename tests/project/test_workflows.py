@@ -169,7 +169,18 @@ def listed(versions):
 
 
 def targets_of_ci():
-    return set(re.search(r"^for target in (.*); do$", CI, flags=re.MULTILINE)[1].split())
+    return with_needed(re.search(r"^for target in (.*); do$", CI, flags=re.MULTILINE)[1].split())
+
+
+def with_needed(names):
+    """The targets, and those that they make first or themselves."""
+    found, todo = set(), [*names]
+    while todo:
+        found.add(name := todo.pop())
+        if rule := re.search(rf"^{name}:(.*?)##.*\n((?:\t.*\n)*)", MAKEFILE, flags=re.MULTILINE):
+            needed = {*rule[1].split(), *re.findall(r"\$\(MAKE\) (\S+)", rule[2])}
+            todo += (needed & TARGETS) - found
+    return found
 
 
 def coverage(workflows):

@@ -1,22 +1,19 @@
 """tools/sphinx/pages.py: the whole book, built with an address and without, page by page."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from browsing import SITE
 from docutils import nodes
 from docutils.utils import new_document
 from PIL import Image
 
 from tools import book
-from tools.address import SETTING, Address
+from tools.address import SETTING, Address, address
 from tools.book import ROOT
 from tools.check import pages as check_pages
 from tools.copies import notebooks
@@ -181,34 +178,28 @@ def citation(text):
     return re.search(r"@misc\{adamtut,\n.*?\n\}", re.sub(r"<[^>]+>", "", text), re.DOTALL)[0]
 
 
-def build(folder, setting):
-    environment = {k: v for k, v in os.environ.items() if k != SETTING}
-    environment |= {SETTING: setting} if setting else {}
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", str(ROOT)]
-    command += ["--path-output", str(folder), "-W", "-n", "--keep-going", "--quiet"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "_build" / "html"
-
-
 @pytest.fixture(scope="module")
-def sites(tmp_path_factory):
-    """The book with an address, then built again without one over the same files."""
-    folder = tmp_path_factory.mktemp("book")
-    with_address = shutil.copytree(build(folder, "ada/book"), folder / "with")
-    return {HERE: with_address, None: build(folder, "")}
+def sites(published):
+    """The book with an address, and as make has built it, without one."""
+    assert address() is None, f"the tests need a book without an address: unset {SETTING}"
+    return {HERE: published, None: SITE}
+
+
+def built(test):
+    """The test reads the whole book, which `make test-browser` builds."""
+    return pytest.mark.browser(pytest.mark.xdist_group("published")(test))
 
 
 both = pytest.mark.parametrize("here", [HERE, None], ids=["set", "unset"])
 
 
-@pytest.mark.slow
+@built
 @both
 def test_the_pages_pass_the_check(sites, here):
     assert check_pages.check(sites[here]) == []
 
 
-@pytest.mark.slow
+@built
 @both
 def test_every_page_leads_where_it_should(sites, here):
     pages = read(sites[here])
@@ -217,7 +208,7 @@ def test_every_page_leads_where_it_should(sites, here):
     assert faults == []
 
 
-@pytest.mark.slow
+@built
 @both
 def test_every_page_says_what_it_is(sites, here):
     pages = read(sites[here])
@@ -225,7 +216,7 @@ def test_every_page_says_what_it_is(sites, here):
     assert faults + twins(pages) == []
 
 
-@pytest.mark.slow
+@built
 def test_every_page_has_a_picture_of_its_own_or_the_books(sites):
     root, pages = sites[HERE], read(sites[HERE])
     del pages["404.html"]
@@ -234,7 +225,7 @@ def test_every_page_has_a_picture_of_its_own_or_the_books(sites):
     ] == []
 
 
-@pytest.mark.slow
+@built
 @both
 def test_a_page_can_be_downloaded_and_a_chapter_as_the_runners_copy(sites, here):
     copies = notebooks.folder_of_this_checkout(here)
@@ -254,7 +245,7 @@ LAUNCH = re.compile(
 )
 
 
-@pytest.mark.slow
+@built
 @both
 def test_a_chapter_can_be_run_with_one_click(sites, here):
     """Under its title, in words; not within a menu."""
@@ -266,7 +257,7 @@ def test_a_chapter_can_be_run_with_one_click(sites, here):
         assert links == (expected if source.endswith(".ipynb") else [])
 
 
-@pytest.mark.slow
+@built
 @both
 def test_every_page_shows_the_logo(sites, here):
     for name in documents():
@@ -278,7 +269,7 @@ def test_every_page_shows_the_logo(sites, here):
     assert (sites[here] / "_static" / "logo.svg").stat().st_size < 2000
 
 
-@pytest.mark.slow
+@built
 def test_the_sitemap_is_there_with_an_address_alone(sites):
     assert sitemap_faults((sites[HERE] / "sitemap.xml").read_text(encoding="utf-8"), HERE) == []
     robots = (sites[HERE] / "robots.txt").read_text(encoding="utf-8")
@@ -286,7 +277,7 @@ def test_the_sitemap_is_there_with_an_address_alone(sites):
     assert not {"sitemap.xml", "robots.txt"} & {path.name for path in sites[None].iterdir()}
 
 
-@pytest.mark.slow
+@built
 def test_the_missing_page_needs_no_file_but_itself(sites):
     for root in sites.values():
         assert check_pages.read(root / "404.html").loads == []
@@ -294,7 +285,7 @@ def test_the_missing_page_needs_no_file_but_itself(sites):
     assert set(page.links) == WAYS_BACK
 
 
-@pytest.mark.slow
+@built
 def test_the_front_page_and_the_readme_are_cited_alike(sites):
     readme = citation((ROOT / "README.md").read_text(encoding="utf-8"))
     name = "index.html"

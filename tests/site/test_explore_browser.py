@@ -8,15 +8,15 @@ import re
 from itertools import pairwise
 
 import pytest
+from browsing import DESK, NARROW, PALE, accessible_faults, opened, settle
 from small_book import SmallBook
-from test_browser import DESK, PALE, opened, violations
 
 from tools.explore import build, posters
 
 pytestmark = pytest.mark.browser
 
 PHONE = {"width": 390, "height": 740}
-NARROW = {"width": 320, "height": 640}
+TABLET = {"width": 820, "height": 900}
 # What is opened beside a page as it comes: other controls, other pictures.
 QUERIES = {
     "streams": [
@@ -57,15 +57,6 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     build.build(folder)
     return folder / "explore"
-
-
-DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-
-
-def settle(page):
-    """Drawing waits for the next frame; the address and the spoken words wait longer."""
-    page.evaluate(f"{DRAWN}.then(() => null)")
-    page.wait_for_timeout(50)
 
 
 def look(chromium, folder, name, check, query="", **settings):
@@ -125,19 +116,19 @@ def size_faults(page):
 
 @every_query
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-def test_no_page_breaks_a_rule_of_wcag(chromium, axe, site, name, query, theme, viewport):
+def test_it_is_for_everyone_at_every_width(chromium, axe, site, name, query, theme):
     def check(page):
-        return violations(page, axe) + page.evaluate(PALE) + page.faults
+        faults = []
+        for viewport in (DESK, TABLET, PHONE, NARROW):
+            page.set_viewport_size(viewport)
+            settle(page)
+            found = size_faults(page)
+            if viewport in (DESK, PHONE):
+                found += accessible_faults(page, axe)
+            faults += [f"{viewport['width']}: {fault}" for fault in found]
+        return faults + page.faults
 
-    settings = {"color_scheme": theme, "viewport": viewport}
-    assert look(chromium, site, name, check, query, **settings) == []
-
-
-@every_query
-@pytest.mark.parametrize("viewport", [DESK, PHONE, NARROW], ids=["desk", "phone", "narrow"])
-def test_text_and_targets_are_large_enough_and_fit(chromium, site, name, query, viewport):
-    assert look(chromium, site, name, size_faults, query, viewport=viewport) == []
+    assert look(chromium, site, name, check, query, color_scheme=theme) == []
 
 
 # By keyboard.

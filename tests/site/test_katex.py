@@ -1,11 +1,13 @@
-"""tools/sphinx/katex.py: KaTeX's server is waited for, and never left behind."""
+"""tools/sphinx/katex.py: KaTeX is one for pages and styles; its server is waited for, and ends."""
 
+import json
 import os
 import sys
 from types import SimpleNamespace
 
 import pytest
 
+from tools.setup import npm_package
 from tools.sphinx import katex
 
 # Makes the socket's file, and listens to it after so many seconds.
@@ -44,3 +46,17 @@ def test_a_server_that_does_not_listen_is_ended(tmp_path):
         katex.start_katex(server(tmp_path, 60), tmp_path, timeout=1)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_style_sheet_of_another_version_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(katex, "BUILD", tmp_path)
+    monkeypatch.setattr(npm_package, "version_of", lambda package: "0.1")
+    with pytest.raises(ValueError, match=r"package.json has katex 0.1, expected 0.1\d"):
+        katex.katex_css()
+
+
+def test_what_npm_installs_is_known_by_its_content_and_not_by_its_host():
+    _, lock = (path.read_text(encoding="utf-8") for path in npm_package.LISTS)
+    packages = {name: found for name, found in json.loads(lock)["packages"].items() if name}
+    assert [name for name, found in packages.items() if "integrity" not in found] == []
+    assert "//" not in lock

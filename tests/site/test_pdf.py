@@ -428,10 +428,15 @@ def lost_text(reader):
     return found
 
 
+def of_print(test):
+    """The test reads the printed book, which `make test-browser` makes."""
+    return pytest.mark.browser(pytest.mark.xdist_group("print")(test))
+
+
 @pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """The printed file; its path."""
-    return pdf.print_book(ROOT / "_build" / "html", tmp_path_factory.mktemp("pdf"))
+def book():
+    """The printed file, which `make download` has made; its path."""
+    return downloads.FOLDER / pdf.FILE
 
 
 def unpacked(file):
@@ -472,13 +477,13 @@ def printed():
     return pdf.articles(pages, site.as_uri())
 
 
-@pytest.mark.browser
+@of_print
 def test_the_books_document_has_no_fault(printed):
     site = (ROOT / "_build" / "html").as_uri()
     assert faults(pdf.document(pdf.parts(), printed, site, "", "", {}), pdf.parts(), site) == []
 
 
-@pytest.mark.browser
+@of_print
 def test_no_letter_is_a_box(printed, pages):
     assert missing_letters(printed) == set()
     pages["book/one"] = FIRST.replace("Solved.", "Solved 字 ★ <code>α 本</code>")
@@ -505,7 +510,7 @@ def titles_of(printed):
     return [article.h1.get_text() for article in printed.values()]
 
 
-@pytest.mark.browser
+@of_print
 def test_bookmarks_and_contents_lead_to_the_chapters(reader, texts, printed):
     assert bookmark_faults(reader, texts, titles_of(printed)) == []
 
@@ -515,7 +520,7 @@ def sections_without_bookmark(reader, headings):
     return list(Counter(" ".join(heading.split()) for heading in headings) - found)
 
 
-@pytest.mark.browser
+@of_print
 def test_every_section_has_a_bookmark(reader, printed):
     headings = [h for article in printed.values() for h in article.find_all("h2")]
     words = [h.get_text() for h in headings if not h.select_one(".katex")]
@@ -523,7 +528,7 @@ def test_every_section_has_a_bookmark(reader, printed):
     assert sections_without_bookmark(reader, words) == []
 
 
-@pytest.mark.browser
+@of_print
 def test_every_page_of_the_book_is_in_the_print(texts, printed):
     assert len(texts) > 100
     whole = look.letters("".join(texts))
@@ -542,19 +547,19 @@ def page_faults(pages, texts):
     return faults
 
 
-@pytest.mark.browser
+@of_print
 def test_no_page_is_blank_and_each_has_its_number(reader, texts):
     assert page_faults(reader.pages, texts) == []
 
 
-@pytest.mark.browser
+@of_print
 def test_links_within_the_book_lead_somewhere(reader):
     found, links = lost_links(reader)
     assert found == []
     assert links > 500
 
 
-@pytest.mark.browser
+@of_print
 def test_the_fonts_are_ours_and_in_the_file(reader):
     found = fonts(reader)
     assert [name for name, embedded in found.items() if not embedded] == []
@@ -562,12 +567,12 @@ def test_the_fonts_are_ours_and_in_the_file(reader):
     assert [name for name in found if not name.startswith(ours)] == []
 
 
-@pytest.mark.browser
+@of_print
 def test_the_tags_hold_all_text(reader):
     assert lost_text(reader) == []
 
 
-@pytest.mark.browser
+@of_print
 def test_the_file_says_what_it_is_and_is_light(book, reader):
     assert (reader.metadata.title, reader.metadata.author) == (
         "Adam, Step by Step",
@@ -579,7 +584,7 @@ def test_the_file_says_what_it_is_and_is_light(book, reader):
     assert book.stat().st_size < LIMIT
 
 
-@pytest.mark.browser
+@of_print
 def test_a_faulty_print_is_noticed(book, reader, texts, printed):
     titles = titles_of(printed)
     assert bookmark_faults(reader, texts, titles[1:])[0].startswith("the bookmarks are")
@@ -613,19 +618,19 @@ def beginnings(reader):
     return [(title, page) for level, title, page in outline(reader) if level == 1]
 
 
-@pytest.mark.browser
+@of_print
 def test_the_type_is_as_large_as_it_was_meant(pieces):
     assert look.type_faults(pieces) == []
 
 
-@pytest.mark.browser
+@of_print
 def test_each_page_has_the_title_of_its_chapter_at_its_head(reader, texts):
     assert look.head_faults(texts, beginnings(reader)) == []
     swapped = [*texts[:-1], texts[-2]]
     assert len(look.head_faults(swapped, beginnings(reader))) == 1
 
 
-@pytest.mark.browser
+@of_print
 def test_the_contents_name_the_pages_on_which_the_headings_stand(reader, texts, pieces, printed):
     headings = [h for article in printed.values() for h in article.find_all(["h1", "h2"])]
     titles = [h.get_text() for h in headings if not h.select_one(".katex, code")]
@@ -636,14 +641,14 @@ def test_the_contents_name_the_pages_on_which_the_headings_stand(reader, texts, 
     assert len(look.contents_faults(later, contents, titles)) > len(titles) / 2
 
 
-@pytest.mark.browser
+@of_print
 def test_exercises_and_solutions_name_each_others_page(texts):
     faults, count = look.solution_faults(texts)
     assert faults == []
     assert count > 80
 
 
-@pytest.mark.browser
+@of_print
 def test_the_index_names_the_pages_to_which_it_leads(reader, texts):
     start = beginnings(reader)[-1][1]
     assert look.index_faults(reader, texts, start) == []
@@ -651,17 +656,17 @@ def test_the_index_names_the_pages_to_which_it_leads(reader, texts):
     assert len(look.index_faults(reader, wrong, start)) == 1
 
 
-@pytest.mark.browser
+@of_print
 def test_no_line_of_code_breaks_that_fits(texts, printed):
     assert look.code_faults(texts, printed) == []
 
 
-@pytest.mark.browser
+@of_print
 def test_nothing_is_printed_that_only_a_screen_has(printed):
     assert look.leftovers(printed) == []
 
 
-@pytest.mark.browser
+@of_print
 def test_a_citation_names_its_work_as_the_bibliography_does(printed):
     assert look.citation_faults(printed) == []
 

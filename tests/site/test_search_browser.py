@@ -4,26 +4,19 @@ import re
 from contextlib import contextmanager
 
 import pytest
+from browsing import DESK, SITE
 
-from tools.book import ROOT
-from tools.served import served
+from tools.book import BOOK
 
 pytestmark = pytest.mark.browser
 
-SITE = ROOT / "_build" / "html"
-SCRIPT = (ROOT / "book" / "_static" / "search.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def address():
-    with served(SITE) as found:
-        yield found
+SCRIPT = (BOOK / "_static" / "search.js").read_text(encoding="utf-8")
 
 
 @contextmanager
 def search(chromium, address, words="", script=SCRIPT):
     """The search page; `script` is book/_static/search.js, or a worse one."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = chromium.new_page(viewport=DESK)
     page.set_default_timeout(10_000)
     page.route("**/search.js*", lambda route: route.fulfill(body=script))
     page.goto(f"{address}/search.html" + (f"?q={words}" if words else ""))

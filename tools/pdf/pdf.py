@@ -51,10 +51,7 @@ ABOUT = "An executable book about the Adam family of optimizers"
 
 # The text. What it has no glyph for comes from the fonts in matplotlib, as does the code's: each
 # machine then prints the same pages, and no letter can turn into a box.
-TEXT_FONT = "@fontsource/libertinus-serif@5.3.0"
-TEXT_FONT_SHA512 = (
-    "re9MYtKfLFxZxlcfV127IqG87wM7kYF9o//xfZufzsr2z22+tfKu5xRJwS9oMksI1fuyh5H9OWQFtVYM8ypiDg=="
-)
+TEXT_FONT = "@fontsource/libertinus-serif"
 TEXT_FACES = ("400.css", "400-italic.css", "700.css", "700-italic.css")
 MORE_FACES = [  # family, weight, style, file
     ("STIX", 400, "normal", "STIXGeneral.ttf"),
@@ -300,7 +297,7 @@ def running_titles(articles: dict) -> str:
 
 
 def styles() -> str:
-    fonts = npm_package.fetch(TEXT_FONT, TEXT_FONT_SHA512)
+    fonts = npm_package.folder_of(TEXT_FONT)
     faces = [
         (fonts / name).read_text(encoding="utf-8").replace("./files", (fonts / "files").as_uri())
         for name in TEXT_FACES

