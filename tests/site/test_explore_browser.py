@@ -277,8 +277,9 @@ def touched(page, points):
     page.wait_for_timeout(200)
 
 
-def swipe(page, x, y, by):
-    touched(page, [{"x": x, "y": y + by * share / 10} for share in range(11)])
+def swipe(page, x, y, by, across=0):
+    path = [share / 10 for share in range(11)]
+    touched(page, [{"x": x + across * share, "y": y + by * share} for share in path])
 
 
 TOUCH = {"viewport": {"width": 390, "height": 420}, "has_touch": True, "is_mobile": True}
@@ -309,7 +310,7 @@ def touch_faults(page):
     settle(page)
     at, (x, y) = page.evaluate("scrollY"), centre(handle.locator(".knob"))
     said = handle.get_attribute("aria-valuetext")
-    swipe(page, x, y, -60)
+    swipe(page, x, y, -60, -60)  # some handles move sideways alone
     if page.evaluate("scrollY") != at:
         faults.append("a swipe on a handle scrolls")
     if handle.get_attribute("aria-valuetext") == said:
@@ -599,7 +600,7 @@ LOOKS = {
     "pale": (lambda page: page.evaluate(PALE), {}),
 }
 TICK = "setInterval(() => p.append('x'), 99)"
-SPIN = "@keyframes spin { to { rotate: 9deg } } h1 { animation: spin 9s }"
+SPIN = "@keyframes spin { to { rotate: 9deg } } h1 { animation: spin 9s infinite }"
 FAULTS = [
     ("size", "font-size: 12px", "font-size: 11px", "writes"),
     ("size", "min-height: 30px", "max-height: 20px", "has a target of"),

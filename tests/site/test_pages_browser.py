@@ -43,6 +43,7 @@ NAMES = pages() or ["index.html"]
 every_page = pytest.mark.parametrize("name", NAMES)
 # From the narrowest that WCAG asks for to one with room beside the text.
 WIDTHS = [NARROW, PHONE, *({"width": width, "height": 900} for width in (390, 820, 1280, 1400))]
+FOLLOWED = "s => [undefined, s].includes(document.documentElement.dataset.theme)"
 TYPESET = {"book/notation.html", "book/api/rules.html", "book/api/optim.html"}
 
 
@@ -102,4 +103,5 @@ def test_a_page_breaks_no_rule_of_wcag(chromium, axe, address, name):
 
 def light_up(page, scheme):
     page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(FOLLOWED, arg=scheme)  # the theme hears of it later than the page
     settle(page)
