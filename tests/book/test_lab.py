@@ -30,8 +30,8 @@ SECONDS = 150  # for what needs a tenth of it on a machine of its own
 # What a runner changes, three numbers a chapter.
 EDITS = {
     "01_gradient_descent": [
-        ("lr=0.15", "lr=0.2"),
-        ("values_per_parameter = 10", "values_per_parameter = 11"),
+        ("x - 0.25 * d", "x - 0.2 * d"),
+        ("lr=2 / (1 + kappa)", "lr=1 / (1 + kappa)"),
         ("tilt=0.1", "tilt=0.2"),
     ],
     "05a_adam": [
