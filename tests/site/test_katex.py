@@ -59,4 +59,4 @@ def test_what_npm_installs_is_known_by_its_content_and_not_by_its_host():
     _, lock = (path.read_text(encoding="utf-8") for path in npm_package.LISTS)
     packages = {name: found for name, found in json.loads(lock)["packages"].items() if name}
     assert [name for name, found in packages.items() if "integrity" not in found] == []
-    assert "//" not in lock
+    assert "://" not in lock
