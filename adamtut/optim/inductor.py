@@ -132,6 +132,9 @@ def compiled(function, inputs):
     for node in list(graph.nodes):
         if node.op == "call_function" and not _holds_numbers(node):
             _round_numbers(graph, node)
+    for node in list(graph.nodes):
+        if node.target is aten.copy_.default and _is_argument(node.args[1]):
+            _copy_before_writing(graph, node)
     parts = split_module(graph_module, graph_module, lambda node: 0 if _holds_numbers(node) else 1)
     for name, part in list(parts.named_children()):
         examples = [node.meta["val"] for node in part.graph.nodes if node.op == "placeholder"]
@@ -155,6 +158,25 @@ def _multiply_instead(graph, node):
     inverse.meta = {"val": number.meta["val"]}
     node.target = aten.mul.Tensor
     node.args = (tensor, inverse)
+
+
+def _is_argument(node):
+    """Whether a node is an argument of the graph, as it came, widened or multiplied by 1."""
+    while node.target is aten._to_copy.default or (
+        node.target is aten.mul.Tensor and 1 in node.args
+    ):
+        node = node.args[0]
+    return node.op == "placeholder"
+
+
+def _copy_before_writing(graph, node):
+    """Copy an argument that becomes a state: inductor would read it when it has been written to."""
+    state, argument = node.args
+    with graph.inserting_before(node):
+        # Inductor leaves a clone out, but not this.
+        copied = graph.call_function(aten.maximum.default, (argument, argument))
+    copied.meta = {"val": argument.meta["val"]}
+    node.args = (state, copied)
 
 
 def _round_numbers(graph, node):
