@@ -31,7 +31,7 @@ SECONDS = 150  # for what needs a tenth of it on a machine of its own
 EDITS = {
     "01_gradient_descent": [
         ("x - 0.25 * d", "x - 0.2 * d"),
-        ("lr=2 / (1 + kappa)", "lr=1 / (1 + kappa)"),
+        ("kappas = [10, 100, 1000]", "kappas = [10, 200, 1000]"),
         ("tilt=0.1", "tilt=0.2"),
     ],
     "05a_adam": [
