@@ -161,10 +161,8 @@ def _multiply_instead(graph, node):
 
 
 def _is_argument(node):
-    """Whether a node is an argument of the graph, as it came, widened or multiplied by 1."""
-    while node.target is aten._to_copy.default or (
-        node.target is aten.mul.Tensor and 1 in node.args
-    ):
+    """Whether a node is an argument of the graph, or 1 times one, which is the same to inductor."""
+    if node.target is aten.mul.Tensor and 1 in node.args:
         node = node.args[0]
     return node.op == "placeholder"
 

@@ -218,6 +218,18 @@ def test_what_is_elementwise_is_compiled(made):
         torch.testing.assert_close(p.detach(), q.detach(), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_states_that_change_hands_when_compiled_are_the_places_that_were(dtype):
+    p, _ = parameters(Remembering, dtype)
+    optimizer, path = Remembering([p], lr=0.05, compile=True), [p.detach().clone()]
+    for _ in range(3):
+        train(optimizer, [p], 1)
+        path.append(p.detach().clone())
+    assert torch.equal(optimizer.state[p]["last"], path[-2])
+    assert torch.equal(optimizer.state[p]["older"], path[-3])
+
+
 @every_elementwise
 def test_what_is_elementwise_runs_in_parts(made, monkeypatch):
     (p, *_), (q, *_) = parameters(made), parameters(made)
