@@ -18,7 +18,7 @@ from adamtut.experiments.vae_correction import LARGEST, Autoencoder, uncorrected
 
 EXAMPLES, BATCH = 900, 32
 TUNING_SEEDS = range(1000, 1008)
-RATES = np.geomspace(2e-4, 0.05, 13)
+RATES = tuple(np.geomspace(2e-4, 0.05, 13))
 MEMORIES = (0.99, 0.999, 0.9999)
 SCHEDULES = ("constant", "warm-up")
 SETTINGS = [
@@ -31,19 +31,20 @@ SETTINGS = [
 
 
 @functools.cache
-def task():
+def task(activation):
     """The pictures, the network, and the noise with which its loss is measured."""
     pixels = datasets.digits()[0][:EXAMPLES].astype(np.float32)
     noise = np.random.default_rng(2).normal(size=(EXAMPLES, 4)).astype(np.float32)
-    return pixels, Autoencoder(pixels=64, hidden=32, code=4), noise
+    return pixels, Autoencoder(64, 32, 4, activation), noise
 
 
-def losses(steps, beta2, schedule, corrected, rates, seed):
+def losses(steps, beta2, schedule, corrected, rates, seed, activation="softplus", scale=1.0):
     """The loss on all pictures after the last step, one for each rate."""
-    pixels, network, fixed = task()
+    pixels, network, fixed = task(activation)
     rng, rule = np.random.default_rng(seed), rules.adam if corrected else uncorrected
     warm = schedules.linear_warmup(steps=steps // 10 if schedule == "warm-up" else 1)
-    x, state = np.tile(network.start(rng).astype(np.float32), (len(rates), 1)), ()
+    start = (scale * network.start(rng)).astype(np.float32)
+    x, state = np.tile(start, (len(rates), 1)), ()
     rates = np.reshape(rates, (-1, 1)).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(1, steps + 1):
@@ -57,11 +58,12 @@ def losses(steps, beta2, schedule, corrected, rates, seed):
 
 
 @functools.cache
-def tuned(steps, beta2, schedule, corrected):
+def tuned(steps, beta2, schedule, corrected, *network, rates=RATES):
     """The best of the rates, and where in their range it lies, from 0 to 1."""
-    trials = [losses(steps, beta2, schedule, corrected, RATES, seed) for seed in TUNING_SEEDS]
+    contestant = steps, beta2, schedule, corrected
+    trials = [losses(*contestant, rates, seed, *network) for seed in TUNING_SEEDS]
     i = int(np.mean(trials, axis=0).argmin())
-    return float(RATES[i]), i / (len(RATES) - 1)
+    return float(rates[i]), i / (len(rates) - 1)
 
 
 def measure(steps, beta2, schedule, corrected, seed, device, data):

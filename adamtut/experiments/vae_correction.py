@@ -32,15 +32,27 @@ def uncorrected(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
     return m / (sqrt(v) + eps), m, v
 
 
+def _sigmoid(a):
+    return (1 + np.tanh(a / 2)) / 2  # never overflows
+
+
+ACTIVATIONS = {  # the function and its slope
+    "softplus": (lambda a: np.logaddexp(0, a), _sigmoid),
+    "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0).astype(a.dtype)),
+    "tanh": (np.tanh, lambda a: 1 - np.tanh(a) ** 2),
+}
+
+
 class Autoencoder:
-    """Pixels → softplus units → code → softplus units → pixels, without a library.
+    """Pixels → units → code → units → pixels, without a library; softplus units if not said.
 
     Parameters `x` have shape (..., dim): the leading axes hold independent runs. Images have
     shape (..., n, pixels) and values in [0, 1], the noise of the code (..., n, code).
     """
 
-    def __init__(self, pixels, hidden, code):
+    def __init__(self, pixels, hidden, code, activation="softplus"):
         self.code = code
+        self.activation, self.slope = ACTIVATIONS[activation]
         layers = ((pixels, hidden), (hidden, 2 * code), (code, hidden), (hidden, pixels))
         self.shapes = [shape for layer in layers for shape in (layer, (1, layer[1]))]
         self.dim = sum(map(math.prod, self.shapes))
@@ -72,12 +84,12 @@ class Autoencoder:
         _, w2, w3, w4 = weights
         n = images.shape[-2]
         at_logits = (_sigmoid(logits) - images) / n
-        at_before2 = at_logits @ _t(w4) * _sigmoid(before2)
+        at_before2 = at_logits @ _t(w4) * self.slope(before2)
         at_z = at_before2 @ _t(w3)
         at_mean = at_z + mean / n
         at_log_var = at_z * noise * np.exp(log_var / 2) / 2 + (np.exp(log_var) - 1) / (2 * n)
         at_code = np.concatenate([at_mean, at_log_var], axis=-1)
-        at_before1 = at_code @ _t(w2) * _sigmoid(before1)
+        at_before1 = at_code @ _t(w2) * self.slope(before1)
         pairs = ((images, at_before1), (h1, at_code), (z, at_before2), (h2, at_logits))
         parts = []
         for values, slopes in pairs:
@@ -92,17 +104,13 @@ class Autoencoder:
             start = stop
         w1, b1, w2, b2, w3, b3, w4, b4 = parts
         before1 = images @ w1 + b1
-        h1 = np.logaddexp(0, before1)
+        h1 = self.activation(before1)
         code = h1 @ w2 + b2
         mean, log_var = code[..., : self.code], code[..., self.code :]
         z = mean + np.exp(log_var / 2) * noise
         before2 = z @ w3 + b3
-        h2 = np.logaddexp(0, before2)
+        h2 = self.activation(before2)
         return (before1, h1, mean, log_var, z, before2, h2, h2 @ w4 + b4), (w1, w2, w3, w4)
-
-
-def _sigmoid(a):
-    return (1 + np.tanh(a / 2)) / 2  # never overflows
 
 
 def _t(matrix):

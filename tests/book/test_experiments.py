@@ -19,7 +19,7 @@ import adamtut
 from adamtut import descend, rules
 from adamtut.experiments import adam_bias, interval, load, provenance, runner
 from adamtut.experiments.decay_valley import Networks
-from adamtut.experiments.vae_correction import Autoencoder
+from adamtut.experiments.vae_correction import ACTIVATIONS, Autoencoder
 from tools.book import BOOK
 
 RESULTS = BOOK / "results"
@@ -503,9 +503,10 @@ def test_every_experiment_has_its_result():
     assert modules == set(STORED)
 
 
-def test_the_gradient_of_the_autoencoder_is_that_of_its_loss():
+@pytest.mark.parametrize("units", ACTIVATIONS)
+def test_the_gradient_of_the_autoencoder_is_that_of_its_loss(units):
     """By differences, for two runs with pictures of their own in one array."""
-    network, rng = Autoencoder(pixels=6, hidden=5, code=2), np.random.default_rng(0)
+    network, rng = Autoencoder(6, 5, 2, units), np.random.default_rng(0)
     x = np.stack([network.start(rng), network.start(rng)])
     images, noise = rng.random((2, 4, 6)), rng.normal(size=(2, 4, 2))
     steps = 1e-6 * np.eye(network.dim)[:, None]
