@@ -6,6 +6,7 @@ probabilities.
 """
 
 import math
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -36,7 +37,7 @@ def _sigmoid(a):
     return (1 + np.tanh(a / 2)) / 2  # never overflows
 
 
-ACTIVATIONS = {  # the function and its slope
+ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {  # the function and its slope
     "softplus": (lambda a: np.logaddexp(0, a), _sigmoid),
     "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0).astype(a.dtype)),
     "tanh": (np.tanh, lambda a: 1 - np.tanh(a) ** 2),
