@@ -186,7 +186,8 @@ def test_a_control_without_a_label_is_refused():
 # Streams.
 
 CORRECTED = {"adam", "adamax", "amsgrad", "nadam", "radam"}
-PRESETS = ("agree", "alternate", "noise", "spike", "burst", "hush", "sparse", "grow", "rise", "shrink")
+PRESETS = ("agree", "alternate", "noise", "spike", "burst", "hush", "sparse")
+PRESETS += ("grow", "rise", "shrink")
 
 
 def walk(rule, preset, steps=60, options="{}", stream="{}"):
@@ -369,7 +370,7 @@ def test_in_a_gutter_rmsprop_hops_for_ever_and_adam_is_damped():
 
 
 def longest_faults():
-    """The bound is what the stream that grows by β₂/β₁ takes at every step, and no other exceeds."""
+    """The bound is what the stream that grows by β₂/β₁ takes at every step, and no other more."""
     pairs = [(0.9, 0.999), (0.9, 0.9), (0.5, 0.25), (0.9, 0.8), (0.0, 0.999)]
     limits, raw, unbounded, scores = yield [
         as_list(f"range(1, 60).map(t => longest(t, {list(pair)}))" for pair in pairs),
