@@ -186,7 +186,8 @@ def test_a_control_without_a_label_is_refused():
 # Streams.
 
 CORRECTED = {"adam", "adamax", "amsgrad", "nadam", "radam"}
-PRESETS = ("agree", "alternate", "noise", "spike", "burst", "hush", "sparse", "grow", "shrink")
+PRESETS = ("agree", "alternate", "noise", "spike", "burst", "hush", "sparse")
+PRESETS += ("grow", "rise", "shrink")
 
 
 def walk(rule, preset, steps=60, options="{}", stream="{}"):
@@ -238,6 +239,7 @@ def preset_faults():
         "hush": [2, 2, 12, 0, 0],
         "sparse": [0, 0, 0, 0, 3],
         "grow": [0.3 * 1.05**k for k in (0, 1, 10, 19, 24)],
+        "rise": [3 * 1.11 ** (t - 60) for t in (1, 2, 11, 20, 25)],
         "shrink": [3 * 0.95**k for k in (0, 1, 10, 19, 24)],
         "own": [1, -2, 0],
         "gutter": -3.0,
@@ -367,7 +369,55 @@ def test_in_a_gutter_rmsprop_hops_for_ever_and_adam_is_damped():
     assert faults_of(gutter_faults, STREAMS) == []
 
 
+def longest_faults():
+    """The bound is what the stream that grows by β₂/β₁ takes at every step, and no other more."""
+    pairs = [(0.9, 0.999), (0.9, 0.9), (0.5, 0.25), (0.9, 0.8), (0.0, 0.999)]
+    limits, raw, unbounded, scores = yield [
+        as_list(f"range(1, 60).map(t => longest(t, {list(pair)}))" for pair in pairs),
+        "range(1, 60).map(t => longest(t, [0.9, 0.999], false))",
+        "longest(3, [0.5, 0]) === Infinity && longest(3, [0, 0]) === 1",
+        "[score([1, -1.5, 0.5], [1, 1.2, 3]), score([], [2])]",
+    ]
+    faults = []
+    for pair, found in zip(pairs, limits, strict=True):
+        for t in (1, 2, 30, 60):
+            # With β₁ = 0 the stream is next to silence, and then one gradient.
+            before = [(pair[0] / pair[1]) ** (t - i) or 1e-100 for i in range(1, t)]
+            stream = [*before, 1.0]
+            *_, (taken, *_) = replay("adam", stream, betas=pair, eps=0.0)
+            if differs([found[t - 1]], [taken], 1e-9):
+                faults.append((pair, t, found[t - 1], taken))
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        wild = rng.standard_cauchy(60) * (rng.random(60) < 0.3)
+        wild[0] = 1.0
+        taken = np.abs(replay("adam", wild)[:, 0])
+        if (taken > np.array(limits[0]) * (1 + 1e-9)).any():
+            faults.append("a stream exceeds the bound")
+    # Not corrected: B without the factor √(1 − β₂ᵗ)/(1 − β₁ᵗ).
+    t = np.arange(1, 61)
+    lost = np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    if differs(np.array(raw) * lost, limits[0], 1e-9) or unbounded is not True:
+        faults.append("without correction, or without bound")
+    if scores != [{"reached": 1.5, "most": 3, "share": 0.5}, {"reached": 0, "most": 2, "share": 0}]:
+        faults.append(f"the score {scores}")
+    return faults
+
+
+def test_the_longest_step_is_what_a_growing_stream_takes():
+    assert faults_of(longest_faults, STREAMS + "\nconst { range } = explore;") == []
+
+
 STREAM_FAULTS = [
+    ("k < t; k++", "k <= t; k++"),
+    ("sum += r ** k", "sum += mean ** k"),
+    ("corrected ? 1 - mean ** t : 1", "1"),
+    ("corrected ? 1 - size ** t : 1", "1 - size ** t"),
+    ("(1 - mean) / share", "1 / share"),
+    ("mean && mean ** 2 / size", "mean ** 2 / size"),
+    ("Math.max(0, ...steps.map(Math.abs))", "Math.max(0, ...steps)"),
+    ("most = Math.max(...possible)", "most = possible[0]"),
+    ("1.11 **", "1.1 **"),
     ("t <= steps", "t < steps"),
     ("place = place - rate * d", "place = place - d"),
     ("place = place - rate * d", "place = place + rate * d"),
@@ -392,8 +442,9 @@ STREAM_FAULTS = [
 
 
 def test_a_wrong_stream_is_noticed():
-    checks = (lane_faults, preset_faults, memory_faults, gutter_faults)
-    assert missed(checks, STREAMS, STREAM_FAULTS) == []
+    checks = (lane_faults, preset_faults, memory_faults, gutter_faults, longest_faults)
+    script = STREAMS + "\nconst { range } = explore;"
+    assert missed(checks, script, STREAM_FAULTS) == []
 
 
 # Spring.

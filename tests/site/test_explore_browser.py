@@ -251,6 +251,44 @@ def test_a_pointer_draws_gradients(chromium, site):
     assert min(inner) < 0
 
 
+@pytest.mark.parametrize(
+    ("query", "limits", "score"),
+    [
+        ("preset=agree&longest=1", 2, "longest 1.00 of 1.76 α: 57 %"),
+        ("preset=rise&longest=1", 2, "longest 1.76 of 1.76 α: 100 %"),
+        ("preset=rise&longest=1&beta1=0.9&beta2=0.9", 2, "longest 1.00 of 1.00 α: 100 %"),
+        ("preset=rise&longest=1&rule=rmsprop", 0, ""),
+        ("preset=rise", 0, ""),
+    ],
+)
+def test_the_longest_step_is_drawn_and_scored(chromium, site, query, limits, score):
+    def check(page):
+        titles = page.locator("text.title").all_text_contents()
+        return page.locator(".limit").count(), [t for t in titles if "longest" in t]
+
+    found = look(chromium, site, "streams", check, query)
+    assert found == (limits, [score] if score else [])
+
+
+def test_drawing_smaller_gradients_first_raises_the_score(chromium, site):
+    def check(page):
+        def percent():
+            (title,) = page.locator("text.title", has_text="longest").all_text_contents()
+            return int(re.search(r"(\d+) %", title)[1])
+
+        before, box = percent(), page.locator(".drawable").first.bounding_box()
+        zero = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + 4, zero)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.75 * box["width"], zero)
+        page.mouse.up()
+        page.wait_for_timeout(300)
+        return before, percent()
+
+    before, after = look(chromium, site, "streams", check, "preset=agree&longest=1")
+    assert before == 57 and after > 85
+
+
 def test_pressing_in_the_plane_brings_the_nearer_point(chromium, site):
     def check(page):
         box = page.locator(".target").bounding_box()

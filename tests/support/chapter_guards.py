@@ -39,7 +39,6 @@ ALLOWED_TAGS: dict[tuple[str, str], str] = {}
 # long it is, and notices a chapter that has no need of it any more.
 OLD_MOULD = [
     "05_adam_in_practice.ipynb",
-    "07_step_size.ipynb",
 ]
 # Chapters without a rule of their own → why.
 NO_RULE_CELL = {
