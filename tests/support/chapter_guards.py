@@ -38,7 +38,6 @@ ALLOWED_TAGS: dict[tuple[str, str], str] = {}
 # Chapters that are not yet told anew. The list only shrinks; tests/book/test_chapters.py knows how
 # long it is, and notices a chapter that has no need of it any more.
 OLD_MOULD = [
-    "05_adam_in_practice.ipynb",
     "07_step_size.ipynb",
 ]
 # Chapters without a rule of their own → why.
