@@ -8,9 +8,9 @@ falls to zero in a straight line. The inputs are never sparse: only the answers 
 
 Each contestant may try eight rates, a factor of the root of 2 apart, on six seeds that are used for
 nothing else; the rate with the lowest mean loss at the end is run with the seeds of the result.
-A seed draws pictures and readings. `groups` is the loss on eight new readings of each word after each
-of `steps`, for four groups of words that make up about a quarter of the Zipf stream each: from few
-frequent words to many rare ones. `loss` is the loss at the end, words weighted as in the stream.
+A seed draws pictures and readings. `groups` is the loss on eight new readings of each word after
+each of `steps`, for four groups of words that make up about a quarter of the Zipf stream each: from
+few frequent words to many rare ones. `loss` is the loss at the end, weighted as in the stream.
 """
 
 import functools
