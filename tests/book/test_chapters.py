@@ -12,10 +12,8 @@ from chapter_guards import (
     ALLOWED_TAGS,
     BOOK_GUARDS,
     CHAPTER_GUARDS,
-    MOULD_CHECKS,
     NO_RULE_CELL,
     NOTHING_RANDOM,
-    OLD_MOULD,
     comment_markers,
     read,
     read_book,
@@ -48,17 +46,6 @@ def test_book(guard):
 def test_every_exception_has_a_reason():
     for exceptions in (ALLOWED_TAGS, NO_RULE_CELL, NOTHING_RANDOM):
         assert all(len(reason) > 10 for reason in exceptions.values())
-
-
-def test_the_chapters_that_are_not_told_anew_become_fewer():
-    assert len(OLD_MOULD) == 1  # and never more
-
-
-@pytest.mark.parametrize("name", OLD_MOULD)
-def test_a_chapter_that_is_told_anew_is_taken_off_the_list(name):
-    path = BOOK / name
-    complaints = [c for check in MOULD_CHECKS for c in check(read(path), path)]
-    assert complaints, f"{name} is of the new mould: take it off OLD_MOULD"
 
 
 # A book of one small chapter that has all its parts, to plant faults in.
@@ -744,15 +731,6 @@ def test_an_exception_lets_one_tag_of_one_chapter_pass(tmp_path, monkeypatch):
     monkeypatch.setitem(ALLOWED_TAGS, ("02_other.ipynb", "nbval-skip"), "another chapter")
     assert len(book.complaints(guard, tmp_path / "refused")) == 1
     monkeypatch.setitem(ALLOWED_TAGS, ("01_mini.ipynb", "nbval-skip"), "for this test")
-    assert book.complaints(guard, tmp_path / "allowed") == []
-
-
-def test_a_chapter_of_the_old_mould_may_show_its_assertions(tmp_path, monkeypatch):
-    book = Miniature()
-    metadata("assert value", tags=[])(book)
-    guard = guard_called("asserts_in_checks_alone")
-    assert len(book.complaints(guard, tmp_path / "refused")) == 1
-    monkeypatch.setattr(chapter_guards, "OLD_MOULD", ["01_mini.ipynb"])
     assert book.complaints(guard, tmp_path / "allowed") == []
 
 

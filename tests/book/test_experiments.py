@@ -17,7 +17,7 @@ import pytest
 
 import adamtut
 from adamtut import descend, rules
-from adamtut.experiments import adam_bias, interval, load, provenance, runner
+from adamtut.experiments import adam_bias, interval, load, provenance, runner, zipf_words
 from adamtut.experiments.decay_valley import Networks
 from adamtut.experiments.vae_correction import ACTIVATIONS, Autoencoder
 from tools.book import BOOK
@@ -585,3 +585,32 @@ def test_the_rates_of_the_bias_runs_fall_to_zero_in_a_straight_line(monkeypatch)
 def test_an_interval_of_nothing_is_refused(values, level, said):
     with pytest.raises(ValueError, match=said):
         interval(values, level)
+
+
+def test_the_gradient_of_the_softmax_model_is_that_of_its_loss():
+    rng = np.random.default_rng(0)
+    x, inputs, words = rng.normal(size=(4, 3)), rng.normal(size=(5, 4)), rng.integers(3, size=5)
+
+    def loss(x):
+        return -np.log(zipf_words.softmax(x, inputs)[np.arange(5), words]).mean()
+
+    expected = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[place] = 1e-6
+        expected[place] = (loss(x + step) - loss(x - step)) / 2e-6
+    found = zipf_words.gradient(np.stack([x, x]), inputs, words)
+    np.testing.assert_allclose(found, [expected, expected], atol=1e-8)
+
+
+def test_words_of_a_text_have_the_frequencies_of_the_draws_and_follow_their_partners():
+    transformer = pytest.importorskip("adamtut.experiments.zipf_transformer")
+    share = transformer.frequencies("zipf")
+    words = transformer.texts(np.random.default_rng(0), share, 40_000)
+    assert share.sum() == pytest.approx(1) and share[0] == share[1] > share[2]
+    counts = np.bincount(words[:, -1], minlength=transformer.WORDS) / len(words)
+    assert np.abs(counts - share).max() < 0.005
+    follows = (words[:, 2:] == words[:, :-2] ^ 1).mean()
+    assert follows == pytest.approx(0.9 + 0.1 * (share**2).sum(), abs=0.003)
+    quarters = np.bincount(transformer.groups("zipf"), weights=share)
+    assert np.abs(quarters - 0.25).max() < 0.1

@@ -284,7 +284,8 @@ def section_cells():
     cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     (first,) = [n for n, source in enumerate(code) if "train.device()" in source]
-    training = code[first + 1]
+    (last,) = [n for n, source in enumerate(code) if "went_on = {}" in source]
+    training = "\n".join(code[first + 1 : last + 1])
     for long, short in (("range(10)", "range(2)"), ("steps=530", "steps=7"), ("500", "4")):
         assert long in training
         training = training.replace(long, short)

@@ -35,11 +35,6 @@ from tools.sphinx import predict
 
 # Exceptions, each with its reason: (chapter file, tag or marker) → why.
 ALLOWED_TAGS: dict[tuple[str, str], str] = {}
-# Chapters that are not yet told anew. The list only shrinks; tests/book/test_chapters.py knows how
-# long it is, and notices a chapter that has no need of it any more.
-OLD_MOULD = [
-    "05_adam_in_practice.ipynb",
-]
 # Chapters without a rule of their own → why.
 NO_RULE_CELL = {
     "05_adam_in_practice.ipynb": "it uses the rules of the chapter before",
@@ -91,7 +86,6 @@ ELSEWHERE = re.compile(
 )
 
 CHAPTER_GUARDS = []
-MOULD_CHECKS = []
 BOOK_GUARDS = []
 
 
@@ -115,18 +109,6 @@ def book_guard(check):
 
     BOOK_GUARDS.append(guard)
     return guard
-
-
-def mould_guard(check):
-    """Register a check that chapters told in the old way need not pass."""
-
-    @functools.wraps(check)
-    def told_anew(notebook, path):
-        if path.name not in OLD_MOULD:
-            yield from check(notebook, path)
-
-    MOULD_CHECKS.append(check)
-    return chapter_guard(told_anew)
 
 
 def read(path):
@@ -734,7 +716,7 @@ def length(cell):
     return cell["source"].count("\n") + 1
 
 
-@mould_guard
+@chapter_guard
 def asserts_in_checks_alone(notebook, path):
     for n, cell in seen(notebook):
         if any(map(roles.is_assertion, ast.walk(tree(cell["source"])))):
@@ -744,7 +726,7 @@ def asserts_in_checks_alone(notebook, path):
             )
 
 
-@mould_guard
+@chapter_guard
 def shows_little_code(notebook, path):
     for n, cell in seen(notebook):
         if length(cell) > LONGEST_CELL:
@@ -757,7 +739,7 @@ def shows_little_code(notebook, path):
         yield f"shows {total} lines of code before the exercises: {MOST_LINES} at most"
 
 
-@mould_guard
+@chapter_guard
 def hides_its_setup(notebook, path):
     for count, (n, cell) in enumerate(cells(notebook, "code")):
         is_setup = "setup" in tags(cell)
@@ -769,7 +751,7 @@ def hides_its_setup(notebook, path):
             yield f"cell {n}: tagged setup, so no page shows it: only the first code cell may be"
 
 
-@mould_guard
+@chapter_guard
 def folds_its_checks(notebook, path):
     for n, cell in cells(notebook, "code"):
         if "check" not in tags(cell):
@@ -784,7 +766,7 @@ def folds_its_checks(notebook, path):
             yield f"cell {n}: a check prints: what a reader should see stands before it"
 
 
-@mould_guard
+@chapter_guard
 def answers_its_predictions(notebook, path):
     for n, cell in cells(notebook, "markdown"):
         for info, inner in parse_markdown(cell["source"])[1]:
@@ -797,7 +779,7 @@ def answers_its_predictions(notebook, path):
                 yield f"cell {n}: {error}"
 
 
-@mould_guard
+@chapter_guard
 def puts_no_paraphrase_in_quotation_marks(notebook, path):
     for n, cell in cells(notebook, "markdown"):
         for match in QUOTED.finditer(cell["source"]):
@@ -807,7 +789,7 @@ def puts_no_paraphrase_in_quotation_marks(notebook, path):
             )
 
 
-@mould_guard
+@chapter_guard
 def leaves_numbers_to_tables(notebook, path):
     for n, cell in seen(notebook):
         prints = [call for _, call in calls(tree(cell["source"])) if is_print(call)]
@@ -822,7 +804,7 @@ def is_formatting(node):
     return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "round"
 
 
-@mould_guard
+@chapter_guard
 def puts_its_statements_on_trial(notebook, path):
     claims = read_yaml(path.parent / "claims.yml")["claims"]
     names = [n for _, c in cells(notebook, "markdown") for n, _, _ in directives(c["source"])]

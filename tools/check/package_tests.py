@@ -22,6 +22,7 @@ NEED_TORCH = [
     "adamtut/experiments/amsgrad_cifar.py",
     "adamtut/experiments/snapshots.py",
     "adamtut/experiments/torch_equal.py",
+    "adamtut/experiments/zipf_transformer.py",
     "adamtut/optim",
     "adamtut/train.py",
 ]
