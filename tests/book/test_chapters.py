@@ -5,7 +5,6 @@ import copy
 import io
 import json
 
-import chapter_guards
 import pytest
 import yaml
 from chapter_guards import (
