@@ -14,6 +14,7 @@ So each of them runs twice: at a constant rate, and at one that falls in a strai
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -69,7 +70,7 @@ CONTESTANTS = {
     "adam, line": (rules.adam, {}, line, "betas"),
 }
 # What these do to a word depends on the other words, or moves it when it does not turn up.
-WHOLE = one_sum, rules.adam
+WHOLE: tuple[Callable, ...] = one_sum, rules.adam
 PROBLEMS = [{"noise": noise, "loud": False} for noise in (0.1, 1.0, 3.0)]
 PROBLEMS += [{"noise": 1.0, "loud": True}]
 SETTINGS = [problem | {"name": name} for problem in PROBLEMS for name in CONTESTANTS]
