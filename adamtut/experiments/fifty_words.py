@@ -6,11 +6,15 @@ half the squared distance from the numbers, each word weighted by its frequency.
 `loud` the gradient of every word is multiplied by a factor of its own between 1/10 and 10.
 
 Every contestant may try 36 settings on 24 seeds that are used for nothing else: 36 rates, or 12
-rates with three memories, or three delays, where it has one. The best by the mean loss after the
+rates with three memories, or three offsets, where it has one. The best by the mean loss after the
 last step is then run with the seeds of the result.
+
+A rule that adapts its rates and one that does not are fair rivals only if both may end calmly.
+So each of them runs twice: at a constant rate, and at one that falls in a straight line to 0.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,21 +27,21 @@ SHARE = 1 / np.arange(1, WORDS + 1) / (1 / np.arange(1, WORDS + 1)).sum()
 CHOICES = {
     "beta": (0.9, 0.99, 0.999),
     "betas": ((0.9, 0.9), (0.9, 0.99), (0.9, 0.999)),
-    "delay": (30, 300, 3000),
+    "offset": (0.0, 3.0, 10.0),
 }
 MANY, FEW = 10.0 ** np.linspace(-3, 1.375, 36), 10.0 ** np.linspace(-3.25, 0.875, 12)
 
 
-def visits(g, t, n=0.0, *, power=0.5):
+def visits(g, t, n=0.0, *, power=0.5, offset=0.0):
     """The clock alone: divide by a power of the number of gradients that were not 0."""
     n = n + (g != 0)
-    return g / np.maximum(n, 1) ** power, n
+    return g / np.maximum(n + offset, 1) ** power, n
 
 
-def absolute(g, t, s=0.0):
-    """AdaGrad with the sum of absolute values in the place of the root of the sum of squares."""
-    s = s + abs(g)
-    return g / (s + 1e-10), s
+def one_sum(g, t, s=0.0):
+    """AdaGrad with one sum of squares for all words."""
+    s = s + (g**2).sum(axis=-1, keepdims=True)
+    return g / (np.sqrt(s) + 1e-10), s
 
 
 def root(t):
@@ -45,19 +49,28 @@ def root(t):
     return 1 / t**0.5
 
 
+line = schedules.linear_decay(steps=STEPS)
+
 # Rule, the settings it has, the factor of its rate at step t, and which setting it may choose.
 CONTESTANTS = {
     "constant": (rules.gd, {}, None, None),
+    "constant, line": (rules.gd, {}, line, None),
     "shared clock": (rules.gd, {}, root, None),
-    "shared clock, delayed": (rules.gd, {}, root, "delay"),
-    "shared clock, linear": (rules.gd, {}, schedules.linear_decay(steps=STEPS), None),
     "own clock": (visits, {}, None, None),
+    "own clock, line": (visits, {}, line, None),
     "own clock, 1/n": (visits, {"power": 1.0}, None, None),
+    "own clock, 1/(n + offset)": (visits, {"power": 1.0}, None, "offset"),
+    "one sum": (one_sum, {}, None, None),
+    "one sum, line": (one_sum, {}, line, None),
     "adagrad": (rules.adagrad, {}, None, None),
-    "absolute": (absolute, {}, None, None),
+    "adagrad, line": (rules.adagrad, {}, line, None),
     "rmsprop": (rules.rmsprop, {}, None, "beta"),
+    "rmsprop, line": (rules.rmsprop, {}, line, "beta"),
     "adam": (rules.adam, {}, None, "betas"),
+    "adam, line": (rules.adam, {}, line, "betas"),
 }
+# What these do to a word depends on the other words, or moves it when it does not turn up.
+WHOLE: tuple[Callable, ...] = one_sum, rules.adam
 PROBLEMS = [{"noise": noise, "loud": False} for noise in (0.1, 1.0, 3.0)]
 PROBLEMS += [{"noise": 1.0, "loud": True}]
 SETTINGS = [problem | {"name": name} for problem in PROBLEMS for name in CONTESTANTS]
@@ -73,7 +86,7 @@ def draws(seeds, noise):
     return target, seen, error, loudness
 
 
-def end(name, rates, seeds, noise, loud=False, *, delay=0, **hyper):
+def end(name, rates, seeds, noise, loud=False, **hyper):
     """The places after the last step, shape (rates, seeds, words), and the numbers to be found."""
     rule, own, fall, choice = CONTESTANTS[name]
     target, seen, error, loudness = draws(seeds, noise)
@@ -87,11 +100,11 @@ def end(name, rates, seeds, noise, loud=False, *, delay=0, **hyper):
             at = np.s_[:, *word]
             g = x[at] - target[word] - error[:, t - 1]
             g = g * loudness[word] if loud else g
-            rate = lr * (fall(t + delay) if fall else 1.0)
-            if choice == "betas":  # a mean moves the words that did not turn up, too
+            rate = lr * (fall(t) if fall else 1.0)
+            if rule in WHOLE:
                 full = np.zeros_like(x)
                 full[at] = g
-                d, *state = rule(full, t, *state, **hyper)
+                d, *state = rule(full, t, *state, **own, **hyper)
                 x = x - rate[..., None] * d
                 continue
             # The others stay where they are; what they have forgotten meanwhile is made up for.
@@ -102,6 +115,20 @@ def end(name, rates, seeds, noise, loud=False, *, delay=0, **hyper):
             for s, value in zip(state, new, strict=True):
                 s[at] = value
     return x, target
+
+
+def best_guess(seeds, noise):
+    """The places that nobody beats who knows how the numbers and the noise are spread.
+
+    From its `n` readings a word's number is known best as their sum over `n + noise²`.
+    """
+    target, seen, error, _ = draws(seeds, noise)
+    n, total = np.zeros_like(target), np.zeros_like(target)
+    for t in range(STEPS):
+        word = np.arange(len(target)), seen[:, t]
+        n[word] += 1
+        total[word] += target[word] + error[:, t]
+    return total / (n + noise**2), target
 
 
 def loss(x, target):
@@ -118,7 +145,7 @@ def tuned(name, noise, loud):
     trials = []
     for value in CHOICES[choice] if choice else (None,):
         hyper = {choice: value} if choice else {}
-        rates = (FEW if choice else MANY) * (30 if choice == "delay" else 1)
+        rates = FEW if choice else MANY
         scores = loss(*end(name, rates, TUNING_SEEDS, noise, loud, **hyper)).mean(axis=1)
         i = int(scores.argmin())
         trials.append((scores[i], float(rates[i]), hyper, 0 < i < len(rates) - 1))

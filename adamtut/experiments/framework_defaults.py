@@ -12,6 +12,15 @@ ARGUMENTS = [
     ("keras", "Model.compile", "optimizer"),
     ("keras", "optimizers.Adam", "learning_rate"),
     ("keras", "optimizers.Adam", "epsilon"),
+    ("keras", "optimizers.Adagrad", "epsilon"),
+    ("keras", "optimizers.Adagrad", "initial_accumulator_value"),
+    ("keras", "optimizers.RMSprop", "epsilon"),
+    ("keras", "optimizers.Adadelta", "epsilon"),
+    ("optax", "adam", "eps"),
+    ("optax", "adagrad", "eps"),
+    ("optax", "adagrad", "initial_accumulator_value"),
+    ("optax", "rmsprop", "eps"),
+    ("optax", "adadelta", "eps"),
     ("torch", "optim.Adam", "lr"),
     ("torch", "optim.Adam", "eps"),
     ("torch", "optim.SGD", "lr"),
@@ -41,7 +50,7 @@ run = partial(
     SETTINGS,
     seeds=1,
     data="signatures of the installed libraries",
-    libraries=("keras", "torch", "scikit-learn"),
+    libraries=("keras", "optax", "torch", "scikit-learn"),
 )
 
 if __name__ == "__main__":
