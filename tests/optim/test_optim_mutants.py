@@ -642,7 +642,8 @@ EQUIVALENT = {
     },
     "RuleOptimizer.state_dict": {
         "a hook is given its own optimizer": [
-            "_keep_out(group, self._functions(group)) | self → optimizer",
+            "_settle(group, self._settings()) | self → optimizer",
+            "group.update(dict.fromkeys(self._functions(group)) | self → optimizer",
             "group.update({key: legal for key, (legal, _) in se | self → optimizer",
         ],
     },
