@@ -650,7 +650,9 @@ EQUIVALENT = {
     "RuleOptimizer.load_state_dict": {
         "a hook is given its own optimizer": [
             "for group, kept in zip(self.param_groups, function | self → optimizer",
+            "functions = {k for k in self._functions(group) if  | self → optimizer",
             "self._check({key: v for key, v in group.items() if | self → optimizer",
+            'self._check_state(state_dict["state"].get(i, {}),  | self → optimizer',
             "self._own(loaded) | self → optimizer",
         ],
     },
