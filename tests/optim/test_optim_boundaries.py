@@ -93,6 +93,16 @@ def test_a_state_without_one_of_the_slots_is_refused(name, instead):
                 optimizer.load_state_dict(state_dict)
 
 
+def test_gradient_descent_needs_no_state_and_takes_any():
+    """Of a group without a momentum, as that of Adam, it is the default, 0."""
+    optimizer = optim.SGD(params := parameters())
+    optimizer.load_state_dict(begun("Adam")[0].state_dict())
+    starts = [p.detach().clone() for p in params]
+    train(optimizer, params, 1)
+    expected = [start - 0.05 * p.grad for start, p in zip(starts, params, strict=True)]
+    assert_equal(params, expected)
+
+
 @every_class
 def test_a_parameter_without_a_state_is_welcome(name):
     optimizer, params = begun(name)

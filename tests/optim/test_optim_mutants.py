@@ -405,6 +405,7 @@ CHECKS = [
     *calls(bounds.test_a_state_of_another_class_is_taken_where_it_has_every_slot, ("Adam", "SGD")),
     *calls(bounds.test_a_state_of_sgd_is_refused_by_adam, (optim.SGD,)),
     *calls(bounds.test_a_parameter_without_a_state_is_welcome, ("NAdam",)),
+    *calls(bounds.test_gradient_descent_needs_no_state_and_takes_any, ()),
     *calls(bounds.test_a_slot_that_was_lost_on_the_way_does_not_begin_anew, ("NAdam",)),
     *calls(
         bounds.test_settings_become_numbers_and_tuples_of_pythons,
@@ -645,6 +646,11 @@ EQUIVALENT = {
             "_settle(group, self._settings()) | self → optimizer",
             "group.update(dict.fromkeys(self._functions(group)) | self → optimizer",
             "group.update({key: legal for key, (legal, _) in se | self → optimizer",
+        ],
+    },
+    "RuleOptimizer._check_state": {
+        "any number says that there is no None": [
+            "not_begun = not self.counts_steps and state.get(ke | 0 → 1",
         ],
     },
     "RuleOptimizer.load_state_dict": {
