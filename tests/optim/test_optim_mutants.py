@@ -19,7 +19,7 @@ import pytest
 import test_optim as contract
 import test_own_rules as own
 import torch
-from mutants import SWAPS
+from adamtut.diagnosis.mutants import SWAPS
 
 from adamtut import optim, rules
 from adamtut.optim import base, classes, eager

@@ -20,7 +20,7 @@ import numpy as np
 import optax
 import pytest
 import torch
-from mutants import mutants
+from adamtut.diagnosis.mutants import mutants
 from oracles import LR, STEPS, streams
 
 from adamtut import descend, rules

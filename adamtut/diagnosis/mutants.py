@@ -21,26 +21,38 @@ SWAPS = {
 
 def mutants(function: Callable) -> Iterator[tuple[str, Callable]]:
     """Yield (what was changed, changed function)."""
+    for description, changed in changed_trees(bare_tree(function)):
+        try:
+            mutant = compiled(changed, function)
+        except Exception:  # a default that cannot be evaluated is noticed on import
+            continue
+        yield description, mutant
+
+
+def bare_tree(function: Callable) -> ast.Module:
+    """The syntax tree of a function without decorators and type hints."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     for node in ast.walk(tree):  # what is declared is held elsewhere
         if isinstance(node, ast.FunctionDef):
             node.decorator_list, node.returns = [], None
         if isinstance(node, ast.arg):
             node.annotation = None
-    for description, changed in _changed_trees(tree):
-        namespace = dict(vars(inspect.getmodule(function)))
-        try:
-            exec(compile(ast.fix_missing_locations(changed), "<mutant>", "exec"), namespace)
-        except Exception:  # a default that cannot be evaluated is noticed on import
-            continue
-        yield description, namespace[function.__name__]
+    return tree
 
 
-def _changed_trees(tree):
+def compiled(tree: ast.Module, function: Callable) -> Callable:
+    """The function of a changed tree, among the names that the unchanged `function` sees."""
+    namespace = dict(vars(inspect.getmodule(function)))
+    exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec"), namespace)
+    return namespace[function.__name__]
+
+
+def changed_trees(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
+    """Yield (what was changed, changed tree)."""
     nodes = list(ast.walk(tree))
     names = sorted({n.id for n in nodes if isinstance(n, ast.Name)} | _parameters(tree))
     for i, node in enumerate(nodes):
-        for text, change in _changes(node, names):
+        for text, change in changes(node, names):
             changed = copy.deepcopy(tree)
             target = list(ast.walk(changed))[i]
             change(target)
@@ -53,7 +65,7 @@ def _parameters(tree):
     return {a.arg for a in arguments.args + arguments.kwonlyargs}
 
 
-def _changes(node, names):
+def changes(node, names):
     if isinstance(node, ast.BinOp):
         for other in SWAPS.get(type(node.op), []):
             yield (
