@@ -14,7 +14,7 @@ from adamtut.diagnosis.mutants import bare_tree, changed_trees, compiled
 from adamtut.registry import RULES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Change:
     """A rule's function after one change.
 
@@ -24,8 +24,8 @@ class Change:
         Name of the rule.
     text
         The change in words; "" is the rule itself.
-    before, after
-        The lines that it removes and adds.
+    source
+        What the rule's text became.
     function
         What the rule became.
     takes_rate
@@ -34,10 +34,16 @@ class Change:
 
     rule: str
     text: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
+    source: str
     function: Callable
     takes_rate: bool = False
+
+    def lines(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The lines of the rule that are gone, and those that came."""
+        compared = list(difflib.ndiff(_source(self.rule).splitlines(), self.source.splitlines()))
+        removed = tuple(line[2:].strip() for line in compared if line.startswith("- "))
+        added = tuple(line[2:].strip() for line in compared if line.startswith("+ "))
+        return removed, added
 
 
 # In words → (the text of a rule, what it becomes), …; all of them must occur.
@@ -204,7 +210,7 @@ MISTAKES: Edits = {
 @functools.cache
 def rules() -> tuple[Change, ...]:
     """Every rule, unchanged."""
-    return tuple(Change(name, "", (), (), about.function) for name, about in RULES.items())
+    return tuple(Change(name, "", _source(name), about.function) for name, about in RULES.items())
 
 
 @functools.cache
@@ -223,45 +229,34 @@ def mistakes(rule: str) -> tuple[Change, ...]:
 def single_changes(rule: str) -> tuple[Change, ...]:
     """Every small change of one rule's syntax tree; those that do not compile aside."""
     function = RULES[rule].function
-    tree = _without_docstring(function)
-    original = ast.unparse(tree)
     found = []
-    for _, changed in changed_trees(tree):
-        text = ast.unparse(changed)
+    for _, changed in changed_trees(ast.parse(_source(rule))):
         try:
             mutant = compiled(changed, function)
         except Exception:  # a default that cannot be evaluated is noticed on import
             continue
-        before, after = _lines(original, text)
-        found.append(Change(rule, "one line is changed", before, after, mutant))
+        found.append(Change(rule, "one line is changed", ast.unparse(changed), mutant))
     return tuple(found)
 
 
 def _edited(rule: str, edits: Edits) -> Iterator[Change]:
-    function = RULES[rule].function
-    original = ast.unparse(_without_docstring(function)) + "\n"
+    original = _source(rule)
     for words, replacements in edits.items():
         if not all(old in original for old, _ in replacements):
             continue
         text = original
         for old, new in replacements:
             text = text.replace(old, new)
-        before, after = _lines(original, text)
-        edited = compiled(ast.parse(text), function)
-        yield Change(rule, words, before, after, edited, takes_rate="*, lr" in text)
+        edited = compiled(ast.parse(text), RULES[rule].function)
+        yield Change(rule, words, text, edited, takes_rate="*, lr" in text)
 
 
-def _without_docstring(function):
-    tree = bare_tree(function)
+@functools.cache
+def _source(rule: str) -> str:
+    """The text of a rule without its docstring."""
+    tree = bare_tree(RULES[rule].function)
     (definition,) = tree.body
+    assert isinstance(definition, ast.FunctionDef)
     if ast.get_docstring(definition) is not None:
         del definition.body[0]
-    return tree
-
-
-def _lines(before: str, after: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The lines that are only in one of two texts."""
-    compared = list(difflib.ndiff(before.splitlines(), after.splitlines()))
-    removed = tuple(line[2:].strip() for line in compared if line.startswith("- "))
-    added = tuple(line[2:].strip() for line in compared if line.startswith("+ "))
-    return removed, added
+    return ast.unparse(tree) + "\n"

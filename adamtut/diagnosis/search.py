@@ -42,32 +42,28 @@ class Match:
     rate: str = ""
 
 
-@dataclass(frozen=True)
 class Case:
     """What is to be explained: directions, and what is known of where they come from."""
 
-    subject: Subject
-    found: NDArray
-    tolerance: float
-    needs_l2: bool
-
-    def known(self, rule: str) -> dict[str, Any]:
-        return settings.read(RULES[rule], self.subject.settings)
-
-    def free(self, rule: str) -> tuple[str, ...]:
-        """The numbers that the signature does not tell."""
-        known, defaults = self.known(rule), RULES[rule].defaults
-        names = [k for k, v in defaults.items() if not callable(v) and k not in known]
-        needs = self.needs_l2 and settings.read_l2(self.subject.settings) is None
-        return (*names, *(["l2"] if needs else []))
-
-    def given(self, rule: str) -> Iterator[dict[str, Any]]:
-        """The settings of a rule as the signature and its defaults have them."""
-        decay = settings.read_l2(self.subject.settings) or 0.01
-        whole = RULES[rule].defaults | self.known(rule) | ({"l2": decay} if self.needs_l2 else {})
-        yield whole
-        if "corrected" in self.free(rule):
-            yield whole | {"corrected": not whole["corrected"]}
+    def __init__(self, subject: Subject, found: NDArray, tolerance: float, needs_l2: bool):
+        self.found, self.tolerance = found, tolerance
+        self.known = {
+            name: settings.read(about, subject.settings) for name, about in RULES.items()
+        }
+        decay = settings.read_l2(subject.settings) if needs_l2 else None
+        # Of each rule the numbers that the signature does not tell, and the settings to try.
+        self.free: dict[str, tuple[str, ...]] = {}
+        self.given: dict[str, list[dict[str, Any]]] = {}
+        for name, about in RULES.items():
+            known = self.known[name]
+            free = [k for k, v in about.defaults.items() if not callable(v) and k not in known]
+            whole = about.defaults | known
+            if needs_l2:
+                whole["l2"] = 0.01 if decay is None else decay
+                free += ["l2"] if decay is None else []
+            self.free[name], self.given[name] = tuple(free), [whole]
+            if "corrected" in free:
+                self.given[name].append(whole | {"corrected": not whole["corrected"]})
 
 
 def diagnose(update: Callable, **given: Any) -> Diagnosis:
@@ -156,24 +152,20 @@ def search(subject: Subject) -> Diagnosis:
         _best(case, _as_given(case, whole))
         or _best(case, _scaled(case, whole))
         or _best(case, _fitted(case, whole))
-        or _best(case, _as_given(case, _mistakes(changes.rules())))
+        or _best(case, _changed(case, changes.mistakes, changes.rules()))
+        or _best(case, _fitted(case, [m for rule in nearest[:4] for m in changes.mistakes(rule.rule)]))
         or _first_single_change(case, nearest)
         or _best(case, _fitted(case, whole, all_free=True))
-        or _best(case, _fitted(case, _mistakes(nearest[:4])))
-        or _best(replace(case, tolerance=SINGLE), _as_given(case, whole))
+        or _best(Case(subject, found, SINGLE, sees_x), _as_given(case, whole))
     )
     remarks = [remark] if remark else []
     return _report(case, match, nearest[0], decay, remarks)
 
 
-def _mistakes(rules: Iterable[Change]) -> list[Change]:
-    return [mistake for rule in rules for mistake in changes.mistakes(rule.rule)]
-
-
 def _first_single_change(case: Case, nearest: list[Change]) -> Match | None:
     """The first rule, from the nearest on, of which a single change is the update."""
     for rule in nearest:
-        if match := _best(case, _as_given(case, changes.single_changes(rule.rule))):
+        if match := _best(case, _changed(case, changes.single_changes, [rule])):
             return match
     return None
 
@@ -187,22 +179,40 @@ def _best(case: Case, matches: Iterable[Match]) -> Match | None:
 
 def _as_given(case: Case, pool: Iterable[Change]) -> Iterator[Match]:
     for change in pool:
-        for given in case.given(change.rule):
-            key = tuple(given.items())
-            head = _cached(change, key, HEAD)
-            # Most of many differ at once, and need not be run to the end.
-            if head is None or not apart(case.found[:HEAD], head) <= case.tolerance:
-                continue
-            expected = _cached(change, key)
+        for given in case.given[change.rule]:
+            expected = _cached(change, tuple(given.items()))
             if expected is not None:
                 yield _match(change, given, apart(case.found, expected))
+
+
+def _changed(
+    case: Case, pool_of: Callable[[str], tuple[Change, ...]], rules: Iterable[Change]
+) -> Iterator[Match]:
+    """What became of rules by changes of one kind: most differ at once, and end there."""
+    for rule in rules:
+        for given in case.given[rule.rule]:
+            key = tuple(given.items())
+            pool = pool_of(rule.rule)
+            differences = _differences(case.found[:HEAD], _heads(pool_of, rule.rule, key))
+            for i in np.flatnonzero(differences.max(axis=(1, 2)) <= case.tolerance):
+                expected = _cached(pool[i], key)
+                if expected is not None:
+                    yield _match(pool[i], given, apart(case.found, expected))
+
+
+@functools.lru_cache(maxsize=200)
+def _heads(pool_of: Callable[[str], tuple[Change, ...]], rule: str, given: tuple) -> NDArray:
+    """The first steps of all changes of one kind; NaN for those that fail."""
+    nothing = np.full((HEAD, *ORIGIN.shape), np.nan)
+    found = [_run(change, dict(given), HEAD) for change in pool_of(rule)]
+    return np.stack([nothing, *(nothing if head is None else head for head in found)])[1:]
 
 
 def _scaled(case: Case, pool: Iterable[Change]) -> Iterator[Match]:
     """A rule times a number, or with another use of the rate."""
     by_rate = {"": np.ones(len(RATES)), IGNORED: RATES, TWICE: 1 / RATES}
     for change in pool:
-        for given in case.given(change.rule):
+        for given in case.given[change.rule]:
             expected = _cached(change, tuple(given.items()))
             if expected is None:
                 continue
@@ -228,8 +238,8 @@ def _fitted(case: Case, pool: Iterable[Change], all_free: bool = False) -> Itera
     """What agrees once the settings are fitted which the signature does not give, or all."""
     begins = []
     for change in pool:
-        given = next(case.given(change.rule))
-        free = case.free(change.rule)
+        given = case.given[change.rule][0]
+        free = case.free[change.rule]
         if all_free and not free:
             free = tuple(k for k, v in given.items() if not callable(v))
         elif all_free:
@@ -260,8 +270,8 @@ def _match(change, given, size):
 
 
 @functools.lru_cache(maxsize=20_000)
-def _cached(change: Change, given: tuple, steps: int = STEPS) -> NDArray | None:
-    return _run(change, dict(given), steps)
+def _cached(change: Change, given: tuple) -> NDArray | None:
+    return _run(change, dict(given))
 
 
 def _run(change: Change, given: dict[str, Any], steps: int = STEPS) -> NDArray | None:
@@ -271,7 +281,7 @@ def _run(change: Change, given: dict[str, Any], steps: int = STEPS) -> NDArray |
     rows = rule_directions(change.function, own, rate_name=rate_name, l2=given.get("l2", 0.0))
     try:
         with np.errstate(all="ignore"):
-            found = [np.broadcast_to(row, ORIGIN.shape) for row in itertools.islice(rows, steps)]
+            found = [row + ORIGIN for row in itertools.islice(rows, steps)]
             return None if np.iscomplexobj(found) else np.array(found, dtype=float)
     except Exception:  # a mutant may fail in any way
         return None
@@ -284,27 +294,28 @@ def apart(found: NDArray, expected: NDArray) -> float:
 
 def _differences(found, expected):
     with np.errstate(all="ignore"):
-        finite = np.where(np.isfinite(expected), np.abs(expected), 0.0)
-        if np.isfinite(expected).mean() < 0.5:  # NaN would agree with many
-            return np.full(expected.shape, np.inf)
-        difference = np.abs(found - expected) / finite.max(axis=0)
+        is_finite = np.isfinite(expected)
+        longest = np.where(is_finite, np.abs(expected), 0.0).max(axis=-2, keepdims=True)
+        difference = np.abs(found - expected) / longest
         same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        # NaN throughout would agree with many; one whole step tells much.
+        same &= is_finite.sum(axis=(-2, -1), keepdims=True) >= expected.shape[-1]
         return np.where(same, 0.0, np.nan_to_num(difference, nan=np.inf))
 
 
 def _misfit(found, expected):
-    """How far two traces are from each other, whatever their size: the middle of |log ratio|."""
+    """How far two traces are from each other, whatever their size: the median of |log ratio|."""
     if expected is None:
         return math.inf
     with np.errstate(all="ignore"):
         logs = np.abs(np.log(np.abs(found / expected))) + 10 * (found * expected < 0)
-    return float(np.mean(np.nan_to_num(np.minimum(logs, 20.0), nan=20.0)))
+    return float(np.median(np.nan_to_num(np.minimum(logs, 20.0), nan=20.0)))
 
 
 def _distance(case, rule):
     return min(
         _misfit(case.found, _cached(rule, tuple(given.items())))
-        for given in case.given(rule.rule)
+        for given in case.given[rule.rule]
     )
 
 
@@ -351,12 +362,12 @@ def _same(found, other, x, other_x, decay, shift):
 
 def _report(case: Case, match: Match | None, nearest: Change, decay: float, remarks: list[str]):
     rule = nearest.rule if match is None else match.change.rule
-    given = next(case.given(rule))
+    given = case.given[rule][0]
     known = {k: v for k, v in given.items() if k != "l2"} if match is None else match.settings
     l2 = match.l2 if match else 0.0
     unchanged = next(change for change in changes.rules() if change.rule == rule)
     expected = _run(unchanged, known | ({"l2": l2} if l2 else {}))
-    said = case.known(rule)
+    said = case.known[rule]
     if match and (other := {k: v for k, v in said.items() if known.get(k, v) != v}):
         told = ", ".join(f"{k}={v}" for k, v in other.items())
         remarks.append(f"Its signature says {told}")
@@ -367,14 +378,15 @@ def _report(case: Case, match: Match | None, nearest: Change, decay: float, rema
         remarks.append(f"Its directions are the rule's times {match.scale:g}{turned}")
     if l2:
         remarks.append(f"Weight decay enters the gradient as {l2:g} x: a penalty, not AdamW's decay")
+    before, after = match.change.lines() if match else ((), ())
     diagnosis = Diagnosis(
         verdict=_verdict(match),
         rule=rule,
         settings=known,
         digits=min(16.0, -math.log10(max(match.apart, 1e-16))) if match else 0.0,
         change=match.change.text if match else "",
-        before=match.change.before if match else (),
-        after=match.change.after if match else (),
+        before=before,
+        after=after,
         remarks=tuple(remarks),
         weight_decay=decay,
         l2=l2,
