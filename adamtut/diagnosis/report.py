@@ -1,5 +1,6 @@
 """What a diagnosis says, for programs and in words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,8 @@ class Diagnosis:
     step, coordinate, factor
         Where the update first departs from the unchanged rule, and the ratio of the two there;
         None for "equal".
+    function
+        What the update was found to do, as a rule; None for "unknown".
     stream
         What the gradients of that coordinate are.
     gradients, directions, expected
@@ -60,6 +63,7 @@ class Diagnosis:
     step: int | None = None
     coordinate: int | None = None
     factor: float | None = None
+    function: Callable | None = field(repr=False, default=None)
     stream: str = ""
     gradients: NDArray = field(repr=False, default_factory=lambda: np.empty(0))
     directions: NDArray = field(repr=False, default_factory=lambda: np.empty(0))

@@ -391,6 +391,7 @@ def _report(case: Case, match: Match | None, nearest: Change, decay: float, rema
         weight_decay=decay,
         l2=l2,
         scale=match.scale if match else 1.0,
+        function=match.change.function if match else None,
         gradients=GRADIENTS.copy(),
         directions=case.found,
         expected=expected,
