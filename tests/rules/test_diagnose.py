@@ -308,13 +308,13 @@ def some_mutants(name, every):
     for text, mutant in list(mutants(RULES[name].function))[:: 1 if name == "gd" else every]:
         try:
             with np.errstate(all="ignore"):
-                directions(mutant, np.ones((3, 2)), {})
+                directions(mutant, np.ones((3, 20)), {})
         except Exception:  # it says itself what is wrong with it
             continue
         yield text, mutant
 
 
-EVERY = 17  # all of them take an hour; a prime number meets every kind of change
+EVERY = 23  # all of them take long; a prime number meets every kind of change
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -326,7 +326,8 @@ def test_nearly_every_single_change_of_every_rule_is_explained():
             if is_explained(mutant, diagnose(mutant)):
                 explained.append(f"{name}, {text}")
     missed = sorted(set(all_of_them) - set(explained))
-    assert len(all_of_them) > 100
+    print(len(explained), "of", len(all_of_them), missed)
+    assert len(all_of_them) > 80
     assert len(explained) >= 0.95 * len(all_of_them), missed
 
 
