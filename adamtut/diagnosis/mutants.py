@@ -8,7 +8,8 @@ import ast
 import inspect
 import pickle
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 SWAPS = {
     ast.Add: [ast.Sub],
@@ -66,7 +67,8 @@ def _parameters(tree):
     return {a.arg for a in arguments.args + arguments.kwonlyargs}
 
 
-def changes(node, names):
+def changes(node: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, Callable]]:
+    """Yield (what is changed, function that changes it) for one node of a tree."""
     if isinstance(node, ast.BinOp):
         for other in SWAPS.get(type(node.op), []):
             yield (
@@ -74,8 +76,9 @@ def changes(node, names):
                 lambda n, other=other: setattr(n, "op", other()),
             )
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        for value in {node.value + 1, node.value / 2, -node.value} - {node.value}:
-            yield f"{node.value} → {value}", lambda n, value=value: setattr(n, "value", value)
+        number: Any = node.value
+        for value in {number + 1, number / 2, -number} - {number}:
+            yield f"{number} → {value}", lambda n, value=value: setattr(n, "value", value)
     elif isinstance(node, ast.Name):
         for other in names:
             if other != node.id:

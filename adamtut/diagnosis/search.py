@@ -17,8 +17,14 @@ from adamtut.diagnosis import changes, settings
 from adamtut.diagnosis.changes import Change
 from adamtut.diagnosis.report import CONVENTION, EQUAL, ONE_CHANGE, UNKNOWN, Diagnosis
 from adamtut.diagnosis.streams import COLUMNS, ELSEWHERE, GRADIENTS, ORIGIN, RATES, STEPS
-from adamtut.diagnosis.traces import Subject, of_path, of_rule, of_torch
-from adamtut.diagnosis.traces import is_optimizer_class, rule_directions
+from adamtut.diagnosis.traces import (
+    Subject,
+    is_optimizer_class,
+    of_path,
+    of_rule,
+    of_torch,
+    rule_directions,
+)
 from adamtut.registry import RULES
 
 # Relative to the longest step of a coordinate. torch keeps one number of NAdam in float32, which
@@ -47,9 +53,7 @@ class Case:
 
     def __init__(self, subject: Subject, found: NDArray, tolerance: float, needs_l2: bool):
         self.found, self.tolerance = found, tolerance
-        self.known = {
-            name: settings.read(about, subject.settings) for name, about in RULES.items()
-        }
+        self.known = {name: settings.read(about, subject.settings) for name, about in RULES.items()}
         decay = settings.read_l2(subject.settings) if needs_l2 else None
         # Of each rule the numbers that the signature does not tell, and the settings to try.
         self.free: dict[str, tuple[str, ...]] = {}
@@ -153,7 +157,9 @@ def search(subject: Subject) -> Diagnosis:
         or _best(case, _scaled(case, whole))
         or _best(case, _fitted(case, whole))
         or _best(case, _changed(case, changes.mistakes, changes.rules()))
-        or _best(case, _fitted(case, [m for rule in nearest[:4] for m in changes.mistakes(rule.rule)]))
+        or _best(
+            case, _fitted(case, [m for rule in nearest[:4] for m in changes.mistakes(rule.rule)])
+        )
         or _first_single_change(case, nearest)
         or _best(case, _fitted(case, whole, all_free=True))
         or _best(Case(subject, found, SINGLE, sees_x), _as_given(case, whole))
@@ -314,8 +320,7 @@ def _misfit(found, expected):
 
 def _distance(case, rule):
     return min(
-        _misfit(case.found, _cached(rule, tuple(given.items())))
-        for given in case.given[rule.rule]
+        _misfit(case.found, _cached(rule, tuple(given.items()))) for given in case.given[rule.rule]
     )
 
 
@@ -367,6 +372,7 @@ def _report(case: Case, match: Match | None, nearest: Change, decay: float, rema
     l2 = match.l2 if match else 0.0
     unchanged = next(change for change in changes.rules() if change.rule == rule)
     expected = _run(unchanged, known | ({"l2": l2} if l2 else {}))
+    assert expected is not None, f"the rule {rule} fails on its own settings {known}"
     said = case.known[rule]
     if match and (other := {k: v for k, v in said.items() if known.get(k, v) != v}):
         told = ", ".join(f"{k}={v}" for k, v in other.items())
@@ -377,7 +383,9 @@ def _report(case: Case, match: Match | None, nearest: Change, decay: float, rema
         turned = "; it climbs" if match.scale < 0 else ""
         remarks.append(f"Its directions are the rule's times {match.scale:g}{turned}")
     if l2:
-        remarks.append(f"Weight decay enters the gradient as {l2:g} x: a penalty, not AdamW's decay")
+        remarks.append(
+            f"Weight decay enters the gradient as {l2:g} x: a penalty, not AdamW's decay"
+        )
     before, after = match.change.lines() if match else ((), ())
     diagnosis = Diagnosis(
         verdict=_verdict(match),

@@ -105,7 +105,9 @@ def fit(
         cost = here @ here
         if cost < 1e-26 or (turn >= TURNS and cost > 1e-6):
             break
-        slopes = np.stack([(residual(numbers + h) - here) / 1e-6 for h in 1e-6 * np.eye(len(names))])
+        slopes = np.stack(
+            [(residual(numbers + h) - here) / 1e-6 for h in 1e-6 * np.eye(len(names))]
+        )
         normal, pull = slopes @ slopes.T, slopes @ here
         for _ in range(6):
             step = np.linalg.lstsq(

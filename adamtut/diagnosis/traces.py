@@ -102,21 +102,21 @@ def of_torch(optimizer: type, given: dict[str, Any]) -> Subject:
 
 def of_path(run: Run, settings: dict[str, Any], name: str | None = None) -> Subject:
     """A function of start, gradients and rates that returns the path, start first."""
-    name = name or getattr(run, "__name__", type(run).__name__)
+    title = name or str(getattr(run, "__name__", type(run).__name__))
 
     def trace(start):
         path = np.asarray(run(start.copy(), GRADIENTS.copy(), RATES.copy()))
         expected = (len(GRADIENTS) + 1, *start.shape)
         if path.shape != expected:
             raise ValueError(
-                f"{name} returned a path of shape {path.shape}, expected {expected}: the start, "
+                f"{title} returned a path of shape {path.shape}, expected {expected}: the start, "
                 "then the point after each gradient"
             )
         with np.errstate(all="ignore"):
             moves = path[:-1].astype(float) - path[1:].astype(float)
             return moves / RATES[:, None], path.dtype == np.float32
 
-    return Subject(name, trace, settings)
+    return Subject(title, trace, settings)
 
 
 def rule_directions(
@@ -129,7 +129,7 @@ def rule_directions(
     l2: float = 0.0,
 ) -> Iterator[Any]:
     """Yield the direction of each step; a rule that has a rate returns the whole move."""
-    x, state = start.copy(), []
+    x, state = start.copy(), list[Any]()
     for t, (g, rate) in enumerate(zip(GRADIENTS, RATES, strict=True), start=1):
         hyper = dict(settings)
         if wants_x:
@@ -169,8 +169,8 @@ def _kinds(rule, states):
         for i, number in enumerate(g):
             own = hyper | {"x": float(hyper["x"][i])} if "x" in hyper else hyper
             steps.append(arrays(float(number), t, *(slot[i] for slot in state), **own))
-        d, *state = zip(*steps, strict=True)
-        return np.array(d), *state
+        columns = list(zip(*steps, strict=True))
+        return np.array(columns[0]), *columns[1:]
 
     return [arrays, *([tensors] if "torch" in sys.modules else []), numbers]
 
@@ -195,6 +195,6 @@ def _collected(name, rows):
 def is_optimizer_class(update: Any) -> bool:
     """Whether it is a class of PyTorch's kind; without PyTorch there are none."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(update, type) and issubclass(
-        update, torch.optim.Optimizer
+    return (
+        torch is not None and isinstance(update, type) and issubclass(update, torch.optim.Optimizer)
     )

@@ -19,9 +19,9 @@ import pytest
 import test_optim as contract
 import test_own_rules as own
 import torch
-from adamtut.diagnosis.mutants import SWAPS
 
 from adamtut import optim, rules
+from adamtut.diagnosis.mutants import SWAPS
 from adamtut.optim import base, classes, eager
 from adamtut.traits import elementwise
 

@@ -19,10 +19,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from adamtut.diagnosis.mutants import SWAPS, changed_trees  # `mutants` would run the decorator
 from torch.optim import lr_scheduler as torchs
 
 from adamtut import descend, rules, schedules
+from adamtut.diagnosis.mutants import SWAPS, changed_trees  # `mutants` would run the decorator
 from adamtut.schedules import (
     constant,
     cosine,

@@ -17,9 +17,9 @@ import textwrap
 import numpy as np
 import pytest
 from javascript import ThrownError, evaluate, value
-from adamtut.diagnosis.mutants import changes
 
 from adamtut import ops, plot, rules, schedules
+from adamtut.diagnosis.mutants import changes
 from adamtut.registry import RULES
 from adamtut.schedules import (
     constant,
