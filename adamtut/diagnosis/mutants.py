@@ -78,11 +78,11 @@ def changes(node: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, Callable
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
         number: Any = node.value
         for value in {number + 1, number / 2, -number} - {number}:
-            yield f"{number} → {value}", lambda n, value=value: setattr(n, "value", value)
+            yield f"{number} → {value}", lambda n, v=value: setattr(n, "value", v)
     elif isinstance(node, ast.Name):
-        for other in names:
-            if other != node.id:
-                yield f"{node.id} → {other}", lambda n, other=other: setattr(n, "id", other)
+        for name in names:
+            if name != node.id:
+                yield f"{node.id} → {name}", lambda n, name=name: setattr(n, "id", name)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield "minus dropped", lambda n: setattr(n, "op", ast.UAdd())
     elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):

@@ -32,6 +32,7 @@ from adamtut.registry import RULES
 TOLERANCE, SINGLE = 1e-7, 3e-4
 HEAD = 3  # steps after which most of what is tried can be told apart
 FITS = 8  # how many of the nearest are fitted
+FAR = 3.0  # what is off by e³ in the middle is no rule with other settings
 IGNORED = "The rate is ignored: a new one changes nothing"
 TWICE = "The rate is applied twice"
 
@@ -253,7 +254,7 @@ def _fitted(case: Case, pool: Iterable[Change], all_free: bool = False) -> Itera
             continue
         for begin in settings.starts(given, free) if free else []:
             begins.append((_misfit(case.found, _run(change, begin)), change, begin, free))
-    begins.sort(key=lambda begin: begin[0])
+    begins = sorted((b for b in begins if b[0] < FAR), key=lambda begin: begin[0])
     for _, change, begin, free in begins[:FITS]:
         run = functools.partial(_run, change)
         if match := _rounded(case, change, settings.fit(run, case.found, begin, free)):

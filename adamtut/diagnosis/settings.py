@@ -41,6 +41,8 @@ def read(about: Description, given: Mapping[str, Any]) -> dict[str, Any]:
     >>> read(RULES["adam"], {"b1": 0.5, "b2": 0.9, "epsilon": 1e-7})
     {'betas': (0.5, 0.9), 'eps': 1e-07}
     """
+    if _is_pair(given.get("betas")) and len(given["betas"]) == 2:
+        given = dict(zip(("beta1", "beta2"), given["betas"], strict=True)) | dict(given)
     found = {}
     for name, default in about.defaults.items():
         if name == "betas" and _is_pair(given.get("betas")):
