@@ -167,6 +167,13 @@ def search(subject: Subject) -> Diagnosis:
         or _best(Case(subject, found, SINGLE, sees_x), _as_given(case, whole))
     )
     remarks = [remark] if remark else []
+    if match is None and subject.states and _is_no_number(found):
+        match = _best(case, _by_states(case, subject.states()))
+        remarks += (
+            ["Hardly one of its directions is a number; its states tell what it is"]
+            if match
+            else []
+        )
     return _report(case, match, nearest[0], decay, remarks)
 
 
@@ -206,6 +213,25 @@ def _changed(
                 expected = _cached(pool[i], key)
                 if expected is not None:
                     yield _match(pool[i], given, apart(case.found, expected))
+
+
+def _by_states(case: Case, kept: NDArray) -> Iterator[Match]:
+    """The changed rules that keep the same from step to step, and whose directions are NaN too."""
+    for name in RULES:
+        given = case.given[name][0]
+        for change in (*changes.mistakes(name), *changes.single_changes(name)):
+            head = _run(change, given, HEAD, of_state=True)
+            if head is None or not apart(kept[:HEAD], head) <= case.tolerance:
+                continue
+            states, expected = _run(change, given, of_state=True), _run(change, given)
+            if states is None or expected is None or not _is_no_number(expected):
+                continue
+            yield _match(change, given, apart(kept, states))
+
+
+def _is_no_number(found: NDArray) -> bool:
+    """Whether hardly a direction is a number; where no gradient has come yet, 0 may be one."""
+    return bool(np.isfinite(found).mean() < 0.2)
 
 
 @functools.lru_cache(maxsize=200)
@@ -282,11 +308,15 @@ def _cached(change: Change, given: tuple) -> NDArray | None:
     return _run(change, dict(given))
 
 
-def _run(change: Change, given: dict[str, Any], steps: int = STEPS) -> NDArray | None:
-    """The directions of a rule or what became of it; None where it fails."""
+def _run(
+    change: Change, given: dict[str, Any], steps: int = STEPS, *, of_state: bool = False
+) -> NDArray | None:
+    """The directions of a rule or what became of it, or its states; None where it fails."""
     own = {k: v for k, v in given.items() if k != "l2"}
     rate_name = "lr" if change.takes_rate else None
-    rows = rule_directions(change.function, own, rate_name=rate_name, l2=given.get("l2", 0.0))
+    rows = rule_directions(
+        change.function, own, rate_name=rate_name, l2=given.get("l2", 0.0), of_state=of_state
+    )
     try:
         with np.errstate(all="ignore"):
             found = [row + ORIGIN for row in itertools.islice(rows, steps)]

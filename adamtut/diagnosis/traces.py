@@ -34,12 +34,15 @@ class Subject:
         The numbers that its signature and its caller give, by their names.
     sees_x
         Whether the parameter may enter its direction.
+    states
+        What it keeps from step to step, mixed into one number a coordinate; for rules alone.
     """
 
     name: str
     trace: Callable[[NDArray], tuple[NDArray, bool]]
     settings: dict[str, Any] = field(default_factory=dict)
     sees_x: bool = True
+    states: Callable[[], NDArray] | None = None
 
 
 def of_rule(rule: Callable, given: dict[str, Any]) -> Subject:
@@ -55,21 +58,29 @@ def of_rule(rule: Callable, given: dict[str, Any]) -> Subject:
     if missing:
         raise TypeError(f"{name} needs a value for {missing[0]}: diagnose(…, {missing[0]}=…)")
 
-    def trace(start):
+    def trace(start, of_state=False):
         wanted = {k: v for k, v in settings.items() if k not in RATE_NAMES}
         rate_name = next((k for k in settings if k in RATE_NAMES), None)
         refusal: Exception | None = None
         for kind in _kinds(rule, about.state):
             try:
                 rows = rule_directions(
-                    kind, wanted, start, wants_x=about.wants_x, rate_name=rate_name
+                    kind,
+                    wanted,
+                    start,
+                    wants_x=about.wants_x,
+                    rate_name=rate_name,
+                    of_state=of_state,
                 )
                 return _collected(name, rows)
             except (TypeError, ValueError) as error:  # math.sqrt of an array, `if` on one
                 refusal = refusal or error
         raise refusal  # type: ignore[misc]
 
-    return Subject(name, trace, settings, about.wants_x)
+    def states():
+        return trace(ORIGIN, of_state=True)[0]
+
+    return Subject(name, trace, settings, about.wants_x, states)
 
 
 def of_torch(optimizer: type, given: dict[str, Any]) -> Subject:
@@ -127,8 +138,12 @@ def rule_directions(
     wants_x: bool = False,
     rate_name: str | None = None,
     l2: float = 0.0,
+    of_state: bool = False,
 ) -> Iterator[Any]:
-    """Yield the direction of each step; a rule that has a rate returns the whole move."""
+    """Yield the direction of each step; a rule that has a rate returns the whole move.
+
+    With `of_state`, what it keeps from step to step: its states, with weights that tell them apart.
+    """
     x, state = start.copy(), list[Any]()
     for t, (g, rate) in enumerate(zip(GRADIENTS, RATES, strict=True), start=1):
         hyper = dict(settings)
@@ -139,7 +154,7 @@ def rule_directions(
         d, *state = rule(g + l2 * x, t, *state, **hyper)
         if rate_name:
             d = d / float(rate)
-        yield d
+        yield sum((k + np.e) * slot for k, slot in enumerate(state)) if of_state else d
         if wants_x or l2:
             x = x - rate * np.asarray(d, dtype=float)
 

@@ -331,6 +331,20 @@ def test_nearly_every_single_change_of_every_rule_is_explained():
     assert len(explained) >= 0.95 * len(all_of_them), missed
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_makes_no_number_is_told_by_its_states():
+    def mine(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v - (1 - betas[1]) * g**2
+        m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+        return m_hat / (np.sqrt(v_hat) + eps) - np.sqrt(-1.0), m, v
+
+    found = diagnose(mine)
+    assert says(found, "adam", "one change"), found
+    assert found.after == ("v = beta2 * v - (1 - beta2) * g ** 2",)
+    assert "its states tell" in str(found) and not np.isfinite(found.directions).any()
+
+
 def test_two_changes_are_not_called_one():
     def mine(g, t, m=0.0, v=0.0, *, betas=(0.9, 0.999), eps=1e-8):
         m = betas[0] * m + (1 - betas[0]) * g
