@@ -29,7 +29,7 @@ from adamtut.registry import RULES
 
 # Relative to the longest step of a coordinate. torch keeps one number of NAdam in float32, which
 # moves its first steps by 2e-8; in single precision 1 - 0.999 alone is 6e-5 off.
-TOLERANCE, SINGLE = 1e-7, 3e-4
+TOLERANCE, SINGLE, STRICT = 1e-7, 3e-4, 1e-10
 HEAD = 3  # steps after which most of what is tried can be told apart
 FITS = 8  # how many of the nearest are fitted
 FAR = 3.0  # what is off by e³ in the middle is no rule with other settings
@@ -54,6 +54,8 @@ class Case:
 
     def __init__(self, subject: Subject, found: NDArray, tolerance: float, needs_l2: bool):
         self.found, self.tolerance = found, tolerance
+        # A change is named only where it agrees better than any two rules that merely look alike.
+        self.strict = tolerance if tolerance == SINGLE else STRICT
         self.known = {name: settings.read(about, subject.settings) for name, about in RULES.items()}
         decay = settings.read_l2(subject.settings) if needs_l2 else None
         # Of each rule the numbers that the signature does not tell, and the settings to try.
@@ -209,10 +211,10 @@ def _changed(
             key = tuple(given.items())
             pool = pool_of(rule.rule)
             differences = _differences(case.found[:HEAD], _heads(pool_of, rule.rule, key))
-            for i in np.flatnonzero(differences.max(axis=(1, 2)) <= case.tolerance):
+            for i in np.flatnonzero(differences.max(axis=(1, 2)) <= case.strict):
                 expected = _cached(pool[i], key)
-                if expected is not None:
-                    yield _match(pool[i], given, apart(case.found, expected))
+                if expected is not None and (size := apart(case.found, expected)) <= case.strict:
+                    yield _match(pool[i], given, size)
 
 
 def _by_states(case: Case, kept: NDArray) -> Iterator[Match]:
