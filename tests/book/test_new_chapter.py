@@ -71,7 +71,7 @@ def test_a_label_that_is_taken_is_refused(root):
 
 
 @pytest.mark.parametrize(
-    ("first", "number"), [(98, "98"), (5, "5c")], ids=["a new number", "after 5a and 5b"]
+    ("first", "number"), [(98, "98"), (5, "5d")], ids=["a new number", "after 5a to 5c"]
 )
 def test_the_next_number(first, number):
     assert new.free_number(first, book.read()) == number
@@ -79,7 +79,7 @@ def test_the_next_number(first, number):
 
 @pytest.mark.parametrize(
     ("number", "before"),
-    [("98", book.read().chapters[-1].docname), ("5c", "book/05_adam_in_practice"), ("0", None)],
+    [("98", book.read().chapters[-1].docname), ("5d", "book/05_own_adam"), ("0", None)],
 )
 def test_the_place_in_the_table_of_contents(number, before):
     text = (ROOT / "_toc.yml").read_text(encoding="utf-8")

@@ -21,9 +21,9 @@ import test_optim as contract
 import test_optim_boundaries as bounds
 import test_own_rules as own
 import torch
-from mutants import SWAPS
 
 from adamtut import optim, rules
+from adamtut.diagnosis.mutants import SWAPS
 from adamtut.optim import base, classes, eager
 from adamtut.traits import elementwise
 

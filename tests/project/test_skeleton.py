@@ -214,8 +214,11 @@ print("from scratch" in pydoc.render_doc(adamtut))
 print("rules" in dict(inspect.getmembers(adamtut)))
 """
     there, listed, *rest = python(code).splitlines()
-    assert there == "data experiments ops problems registry rules schedules traits"
-    assert set(listed.split()) == {*there.split(), "descend", "iterate", "walk"}
+    assert there == "data diagnosis experiments ops problems registry rules schedules traits"
+    assert set(listed.split()) == {
+        *there.split(),
+        *("descend", "diagnose", "diagnose_path", "iterate", "walk"),
+    }
     assert rest == ["[False, False, False, True, False]", "True", "True"]
 
 

@@ -20,10 +20,10 @@ import numpy as np
 import optax
 import pytest
 import torch
-from mutants import mutants
 from oracles import LR, STEPS, streams
 
 from adamtut import descend, rules
+from adamtut.diagnosis.mutants import mutants
 from adamtut.registry import RULES
 
 # Keras turns torch's tensors into arrays in a way that NumPy 2 deprecates.

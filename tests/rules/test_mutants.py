@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from by_hand import by_hand
-from mutants import mutants
 from oracles import CASES, TOLERANCES, disagreement
 
 from adamtut import loop, rules, step
+from adamtut.diagnosis.mutants import mutants
 from adamtut.registry import RULES
 
 # Survivors that are no faults, with the reason.

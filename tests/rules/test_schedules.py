@@ -19,10 +19,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutants import SWAPS, _changed_trees  # not `mutants`, which would run the decorator too
 from torch.optim import lr_scheduler as torchs
 
 from adamtut import descend, rules, schedules
+from adamtut.diagnosis.mutants import SWAPS, changed_trees  # `mutants` would run the decorator
 from adamtut.schedules import (
     constant,
     cosine,
@@ -726,7 +726,7 @@ def formula_mutants(function):
     tree = ast.parse(ast.unparse(tree))
     more = {ast.FloorDiv: [ast.Div, ast.Mult], ast.Mod: [ast.Div, ast.FloorDiv]}
     with mock.patch.dict(SWAPS, more):
-        trees = list(_changed_trees(tree))
+        trees = list(changed_trees(tree))
     for text, changed in trees:
         namespace = dict(vars(schedules))
         exec(compile(ast.fix_missing_locations(changed), "<mutant>", "exec"), namespace)

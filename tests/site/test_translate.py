@@ -17,9 +17,9 @@ import textwrap
 import numpy as np
 import pytest
 from javascript import ThrownError, evaluate, value
-from mutants import _changes
 
 from adamtut import ops, plot, rules, schedules
+from adamtut.diagnosis.mutants import changes
 from adamtut.registry import RULES
 from adamtut.schedules import (
     constant,
@@ -182,7 +182,7 @@ def mutants(name):
     tree.body[0].decorator_list = []  # what a rule declares is for Python
     first, made = tree.body[0].lineno - 1, {}
     for i, node in enumerate(ast.walk(tree)):
-        for text, change in _changes(node, names=()):
+        for text, change in changes(node, names=()):
             changed = copy.deepcopy(tree)
             change(list(ast.walk(changed))[i])
             if ast.unparse(changed) != ast.unparse(tree):
