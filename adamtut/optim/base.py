@@ -177,28 +177,40 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with torch.no_grad(), np.errstate(all="ignore"):  # PyTorch does not warn of overflow either
-            for group in self.param_groups:
-                self._step_group(group)
+        compiled = self.defaults["compile"]
+        groups = _compiled_engine().repeat(self) if compiled else self.param_groups
+        if groups:
+            # PyTorch does not warn of overflow either.
+            with torch.no_grad(), np.errstate(all="ignore"):
+                for group in groups:
+                    self._step_group(group)
         return loss
 
     def _step_group(self, group):
-        rule = self._rule_for(group)
+        rule, run = self._rule_for(group), eager.run
         params = [p for p in group["params"] if p.grad is not None]
         self._refuse_sparse(params)
+        if self.defaults["compile"] and _can_be_compiled(rule):
+            params, run = _compiled_engine().take(self, group, rule, params)
+        self._run(run, group, rule, params)
+
+    def _run(self, run, group, rule, params):
+        """Step parameters of a group by an engine."""
         work = defaultdict(list)  # parameters may have joined at different steps
-        stateful = self.counts_steps or describe(rule).state
         for p in params:
-            state = self.state[p] if stateful else {}
-            t = _next_step(state) if self.counts_steps else 1
-            work[t, p.device].append((p, self._slots_of(p, state, group, rule)))
-        compiled = self.defaults["compile"] and _can_be_compiled(rule)
-        run = _compiled_engine().run if compiled else eager.run
+            t, slots = self._entry(p, group, rule)
+            work[t, p.device].append((p, slots))
         for (t, _), tensors in work.items():
             run(rule, tensors, t, **self._settings_at(t, group, rule))
             if self.counts_steps:
                 for p, _ in tensors:
                     self.state[p]["step"].fill_(t)
+
+    def _entry(self, p, group, rule):
+        """The number of a parameter's next step, and the rule's state of it."""
+        state = self.state[p] if self.counts_steps or describe(rule).state else {}
+        t = _next_step(state) if self.counts_steps else 1
+        return t, self._slots_of(p, state, group, rule)
 
     def _refuse_sparse(self, params):
         for p in params:
@@ -379,7 +391,7 @@ def _can_be_compiled(rule):
 
 
 def _compiled_engine():
-    """Imported by the first step that needs it, because inductor takes seconds to import."""
-    from adamtut.optim import inductor
+    """Imported by the first step that needs it."""
+    from adamtut.optim import traced
 
-    return inductor
+    return traced
