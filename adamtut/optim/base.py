@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from adamtut.checks import check_hyper, kind
 from adamtut.optim import eager
@@ -173,6 +174,24 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None):
         """Make one step; `closure`, if given, computes the loss anew and is returned."""
+        if not self._is_watched():
+            return self._step(closure)
+        return _watched_step(self) if closure is None else _watched_step(self, closure)
+
+    # PyTorch would wrap `step`, for hooks and profilers, in what costs more than a small step.
+    step.hooked = True  # type: ignore[attr-defined]
+
+    def _is_watched(self):
+        """Whether a hook or a profiler waits for this step; a class's own `step` is wrapped."""
+        return type(self).step is RuleOptimizer.step and bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _global_optimizer_pre_hooks
+            or _global_optimizer_post_hooks
+            or torch.autograd._profiler_enabled()
+        )
+
+    def _step(self, closure=None):
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -342,6 +361,9 @@ def _hooks(*handles):
     finally:
         for handle in handles:
             handle.remove()
+
+
+_watched_step = torch.optim.Optimizer.profile_hook_step(RuleOptimizer._step)
 
 
 def _keep_out(group, keys):

@@ -21,7 +21,8 @@ from adamtut.optim.eager import real
 DTYPES = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
 
 _place, _size, _stride = torch.Tensor.data_ptr, torch.Tensor.size, torch.Tensor.stride
-_dtype = attrgetter("dtype")
+_is_neg, _is_conj = torch.Tensor.is_neg, torch.Tensor.is_conj
+_dtype, _layout, _is_cpu = attrgetter("dtype"), attrgetter("layout"), attrgetter("is_cpu")
 
 
 def same(some, others):
@@ -85,9 +86,9 @@ class Batch:
         self.held = [a for p, states, counters in tensors for a in (p, *states, *counters)]
         self.aliases = [a.detach() for a in self.held]
         self.held_at = list(map(_place, self.held))
-        self.layouts = [list(map(f, self.params)) for f in (_size, _stride, _dtype)]
-        self.grad_layouts = [[f(p.grad) for p in self.params] for f in (_size, _stride, _dtype)]
-        self.grads, self.grad_places = [_nothing] * len(tensors), [0]
+        grads = [p.grad for p in self.params]
+        self.layouts = _layouts(grads)
+        self.grads, self.grads_at = list(map(weakref.ref, grads)), list(map(_place, grads))
         self.places = np.array(
             [[_place(a) for a in (p, p.grad, *states)] for p, states, _ in tensors], dtype=np.uintp
         )
@@ -112,26 +113,20 @@ class Batch:
         )
         self._address = ctypes.addressof(self.task)
 
-    def holds(self):
-        """Whether parameters and states are where they were, in the layouts that they had."""
-        return list(map(_place, self.held)) == self.held_at and all(
-            list(map(f, self.params)) == before
-            for f, before in zip((_size, _stride, _dtype), self.layouts, strict=True)
-        )
+    def holds(self, grads):
+        """Whether all memory is where it was, and gradients are as the first were; takes them.
 
-    def accepts(self, grads):
-        """Whether these gradients are of the kind of the first ones; takes their addresses."""
-        new = not all(map(is_, grads, [ref() for ref in self.grads]))
-        if new and not all(map(is_plain, grads)):
+        A parameter whose layout changes in its place is found out by its next gradient.
+        """
+        if list(map(_place, self.held)) != self.held_at:
             return False
-        for f, before in zip((_size, _stride, _dtype), self.grad_layouts, strict=True):
-            if list(map(f, grads)) != before:
+        if not all(map(is_, grads, [ref() for ref in self.grads])):
+            if not (_are_plain(grads) and _layouts(grads) == self.layouts):
                 return False
-        places = list(map(_place, grads))
-        if new or places != self.grad_places:
             self.grads = list(map(weakref.ref, grads))
-            self.grad_places = places
-            self.places[:, 1] = places
+        places = list(map(_place, grads))
+        if places != self.grads_at:
+            self.places[:, 1] = self.grads_at = places
             self.task.check = 1
         return True
 
@@ -145,8 +140,17 @@ class Batch:
         return True
 
 
-def _nothing():
-    """A reference to no gradient."""
+def _are_plain(tensors):
+    """`is_plain` of all; that their type is one of the two is known."""
+    return (
+        all(map(_is_cpu, tensors))
+        and set(map(_layout, tensors)) == {torch.strided}
+        and not (any(map(_is_neg, tensors)) or any(map(_is_conj, tensors)))
+    )
+
+
+def _layouts(tensors):
+    return [list(map(f, tensors)) for f in (_dtype, _size, _stride)]
 
 
 def flat_values(states):

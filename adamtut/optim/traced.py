@@ -109,7 +109,8 @@ class Plan:
 
     def __init__(self, optimizer, group, rule, params):
         self.group, self.rule = group, rule
-        self.known, self.missing = list(group["params"]), [p.grad is None for p in group["params"]]
+        self.known = list(group["params"])
+        self.kinds = [type(p.grad) for p in self.known]  # of None too
         self.watched = itemgetter(*(key for key in optimizer._settings() if key in group))
         self.values = self.watched(group)
         entries = [(p, *_tensors(optimizer, p, group, rule)) for p in params]
@@ -193,12 +194,10 @@ class Plan:
         if optimizer._rule_for(self.group) is not self.rule or not self._keep_settings(optimizer):
             return False
         grads = [p.grad for p in self.known]
-        if [g is None for g in grads] != self.missing:
-            return False
-        if any(plan.fits(*entry) for entry in self.odd):
+        if list(map(type, grads)) != self.kinds or any(plan.fits(*entry) for entry in self.odd):
             return False
         return plan.same(plan.flat_values(self.states), self.slots) and all(
-            batch.holds() and batch.accepts([grads[i] for i in places])
+            batch.holds([grads[i] for i in places])
             for batch, places in zip(self.batches, self.places, strict=True)
         )
 
