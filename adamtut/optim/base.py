@@ -86,6 +86,8 @@ class RuleOptimizer(torch.optim.Optimizer):
     # Whether each parameter counts its steps; PyTorch's SGD does not.
     counts_steps: ClassVar[bool] = True
 
+    _books: Any = None  # what the compiled engine keeps from step to step; no copy has it
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         ours = cls.__init__ is RuleOptimizer.__init__ and hasattr(cls, "rule")
@@ -196,8 +198,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        compiled = self.defaults["compile"]
-        groups = _compiled_engine().repeat(self) if compiled else self.param_groups
+        groups = self._books.repeat(self) if self._books else self.param_groups
         if groups:
             # PyTorch does not warn of overflow either.
             with torch.no_grad(), np.errstate(all="ignore"):

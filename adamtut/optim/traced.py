@@ -67,29 +67,24 @@ class Books:
         ids = set(map(id, optimizer.param_groups))
         self.plans = {key: plan for key, plan in self.plans.items() if key in ids}
 
-    def hold(self, optimizer):
-        """Whether each parameter's state is the dictionary that it was."""
-        state = optimizer.state
-        return state is self.state and plan.same(list(state.values()), self.states)
-
-
-def repeat(optimizer):
-    """Step the groups, in order, whose plans still hold; return the others, from the first on."""
-    groups, books = optimizer.param_groups, optimizer.__dict__.get("_books")
-    if books is None or not books.hold(optimizer):
-        optimizer._books = Books(optimizer)
-        return groups
-    for i, group in enumerate(groups):
-        made = books.plans.get(id(group))
-        if made is None or made.left or not made.holds(optimizer):
-            return groups[i:]
-        made.step(optimizer)
-    return []
+    def repeat(self, optimizer):
+        """Step groups whose plans hold, in order; return the others, from the first on."""
+        groups, state = optimizer.param_groups, optimizer.state
+        if state is not self.state or not plan.same(list(state.values()), self.states):
+            self.plans = {}
+        for i, group in enumerate(groups):
+            made = self.plans.get(id(group))
+            if made is None or made.left or not made.holds(optimizer):
+                return groups[i:]
+            made.step(optimizer)
+        return []
 
 
 def take(optimizer, group, rule, params):
     """Step what the loop can; return the other parameters, and the engine that runs them."""
     if params and native.compiler() is not None:
+        if optimizer._books is None:
+            optimizer._books = Books(optimizer)
         books = optimizer._books
         made = books.plans.get(id(group))
         if made is None or not made.holds(optimizer):
