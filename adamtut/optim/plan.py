@@ -53,16 +53,17 @@ def fits(p, states, counters):
 
 
 def _order(tensor):
-    """Shape and strides; of a dimension with one entry the stride says nothing."""
+    """Shape and strides, these only where they say something."""
     sizes, strides = tuple(tensor.shape), tensor.stride()
-    return sizes, tuple([s if n > 1 else 0 for n, s in zip(sizes, strides, strict=True)])
+    many = tensor.numel() > 0
+    return sizes, tuple([s if many and n > 1 else 0 for n, s in zip(sizes, strides, strict=True)])
 
 
 def _is_dense(tensor):
     """Whether the elements fill a piece of memory, in any order, each in a place of its own."""
     expected = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
-        if size > 1:
+        if size > 1 and tensor.numel() > 0:
             if stride != expected:
                 return False
             expected *= size
