@@ -200,10 +200,10 @@ class Plan:
         values = self.watched(self.group)
         if not self.batches or (self.fixed and plan.same(values, self.values)):
             return True
-        self.values = values
         settings = self._settings(optimizer)
         if settings is None or settings.key != self.key:
             return False
+        self.values = values
         self.fixed = self._are_fixed(settings)
         self.numbers[:] = settings.numbers
         return True

@@ -227,7 +227,7 @@ every_class = pytest.mark.parametrize("name", NAMES)
 
 @every_class
 def test_a_life_is_the_same_compiled(name):
-    assert check_life(name, torch.float32, seed=0) > STEPS / 2
+    assert sum(check_life(name, torch.float32, seed) for seed in range(3)) > STEPS
 
 
 @pytest.mark.slow
@@ -267,9 +267,15 @@ def gradients_stay(patch):
         original(self, *arguments)
         self.kept = [p.grad for p in self.params]  # or their memory might be given away
 
-    original = plan.Batch.__init__
+    def holds(self, grads):
+        places = self.places[:, 1].copy()
+        held = original_holds(self, grads)
+        self.places[:, 1] = places
+        return held
+
+    original, original_holds = plan.Batch.__init__, plan.Batch.holds
     patch.setattr(plan.Batch, "__init__", start)
-    patch.setattr(plan.Batch, "holds", lambda self, grads: True)
+    patch.setattr(plan.Batch, "holds", holds)
 
 
 FAULTS = [settings_stay, states_stay, dictionaries_of_states_stay, gradients_stay]

@@ -47,7 +47,7 @@ every_case = pytest.mark.parametrize("case", CASES)
 
 @pytest.fixture(autouse=True)
 def left(monkeypatch):
-    """What the loop leaves to inductor, which takes seconds and is not run, as a list that grows."""
+    """What the loop leaves to inductor, as a list that grows; it is run uncompiled, in no time."""
     parameters = []
 
     def run(rule, tensors, t, **numbers):
@@ -266,8 +266,8 @@ def test_infinity_and_nan_go_the_same_way(monkeypatch):
         (lambda g, t: (g * (3.0 - t) ** -2,), ZeroDivisionError),
         (lambda g, t: (g * 1e200 ** (t - 1),), OverflowError),
         (lambda g, t: (g * ops.sqrt(2 - t),), ValueError),
-        (lambda g, t: (g * ops.cos(1e200 * 1e200 * (t - 1)),), ValueError),
-        (lambda g, t: (g * ops.floor(1e200 * 1e200 * (t - 1)),), (OverflowError, ValueError)),
+        (lambda g, t: (g * ops.cos(math.inf * (t - 0.5)),), ValueError),
+        (lambda g, t: (g * ops.floor(math.inf * (t - 0.5)),), OverflowError),
     ],
 )
 def test_where_python_raises_nothing_is_stepped(formula, error):
@@ -329,7 +329,6 @@ def test_a_rule_that_branches_on_a_value_runs_uncompiled_and_is_named_once(left)
         lambda g, t: (ops.where(g, g, g),),
         lambda g, t: (g * (g > 0),),
         lambda g, t: (g // 2,),
-        lambda g, t: (0.5 * t,),
         lambda g, t: (g, g),
         lambda g, t, m=0.0: (g, 1.0),
     ],
@@ -746,8 +745,7 @@ FIRST_STEP = textwrap.dedent("""
     optimizer = optim.Adam([p], compile=True)
     optimizer.step()
     optimizer.step()
-    heavy = ["torch._inductor", "torch._dynamo"]
-    print(json.dumps([p.tolist(), *(name in sys.modules for name in heavy)]))
+    print(json.dumps([p.tolist(), "adamtut.optim.inductor" in sys.modules]))
 """)
 
 
@@ -761,6 +759,6 @@ def test_the_first_step_imports_no_inductor():
         text=True,
         timeout=120,
     )
-    values, *imported = json.loads(done.stdout)
+    values, imported = json.loads(done.stdout)
     assert values == pytest.approx([1 - 2e-3] * 3, rel=1e-6)
-    assert imported == [False, False]
+    assert not imported
