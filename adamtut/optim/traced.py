@@ -92,6 +92,8 @@ def take(optimizer, group, rule, params):
             books.update(optimizer)
         made.step(optimizer)
         params = made.left
+        if made.shared:
+            return params, eager.run
     if not params or rule in _branching:
         return params, eager.run
     from adamtut.optim import inductor  # takes seconds to import
@@ -113,7 +115,8 @@ class Plan:
         self.odd = [entry for entry, fits in zip(entries, fit, strict=True) if not fits]
         entries = [entry for entry, fits in zip(entries, fit, strict=True) if fits]
         written = plan.spans([a for p, *rest in entries for a in (p, *rest[0], *rest[1])])
-        if written is None:  # in shared memory one parameter follows the other
+        self.shared = written is None
+        if self.shared:  # one parameter follows the other, and nothing is compiled
             entries = []
         self.counted = [counters[0] for *_, counters in entries if optimizer.counts_steps]
         self.batches: list[plan.Batch] = []

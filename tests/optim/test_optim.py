@@ -1730,7 +1730,7 @@ def test_loading_does_not_warn_of_what_a_rule_does_with_zeros():
     optimizer.load_state_dict(optimizer.state_dict())
 
 
-# Without a C++ compiler.
+# Without a compiler.
 
 WITHOUT_COMPILER = """
 import warnings, torch
@@ -1754,6 +1754,7 @@ for each in caught:
 @pytest.mark.slow
 def test_without_a_compiler_a_warning_comes_once_and_the_eager_path_runs(tmp_path):
     environment = os.environ | {
+        "CC": str(tmp_path / "no-such-compiler"),
         "CXX": str(tmp_path / "no-such-compiler"),
         "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
     }

@@ -534,7 +534,7 @@ EQUIVALENT = {
             'settings["lr"] = lr | settings → known',
         ],
     },
-    "RuleOptimizer._step_group": {
+    "RuleOptimizer._entry": {
         "the rules of SGD do not use t": [
             "t = _next_step(state) if self.counts_steps else 1 | 1 → 2",
             "t = _next_step(state) if self.counts_steps else 1 | 1 → -1",
