@@ -47,11 +47,11 @@ class RuleOptimizer(torch.optim.Optimizer):
         Climb instead of descend.
     compile
         Compile the rule, which must declare to be elementwise. On the CPU its text becomes one loop
-        in C, which takes a C compiler a tenth of a second, once for a rule and dtype. Elsewhere, and
-        for tensors with gaps or gradients in another order, PyTorch's inductor compiles it, once
-        for each list of shapes that has gradients, which takes seconds and a C++ compiler. Where
-        neither can a warning says so, and the rule runs as it is. Compiled, a division by a number
-        may be a product with its reciprocal, which changes the last digits.
+        in C, which takes a C compiler a tenth of a second, once for a rule and dtype. On other
+        devices, and for tensors with gaps or gradients in another order, PyTorch's inductor
+        compiles it, once for each list of shapes that has gradients, which takes seconds and a C++
+        compiler. Where neither can, a warning says so, and the rule runs as it is. In the loop a
+        division by a number is a product with its reciprocal, which changes the last digits.
     **settings
         The rule's hyper-parameters, under PyTorch's names; `inspect.signature` shows them.
 
