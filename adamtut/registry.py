@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from adamtut import rules
-from adamtut.traits import Range, Rule, declared, is_elementwise
+from adamtut.traits import Range, Rule, declared, is_elementwise, is_resting
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Description:
         Names and defaults of its hyper-parameters.
     elementwise
         Whether it treats each element by itself.
+    rests_at_zero
+        Whether an element whose gradient is 0 neither moves nor changes its state.
     scalars
         Names of the states that are one number.
     ranges
@@ -50,6 +52,7 @@ class Description:
     state: dict[str, Any]
     defaults: dict[str, Any]
     elementwise: bool
+    rests_at_zero: bool
     scalars: frozenset[str]
     ranges: dict[str, Range]
     wants_x: bool
@@ -88,6 +91,7 @@ def describe(function: Rule) -> Description:
         state=state,
         defaults=hyper,
         elementwise=is_elementwise(function),
+        rests_at_zero=is_resting(function),
         scalars=declared(function, "scalar_states", frozenset()),
         ranges=declared(function, "ranges", {}),
         wants_x=wants_x,

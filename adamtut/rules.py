@@ -25,10 +25,19 @@ import math
 
 from adamtut.ops import maximum, sign, sqrt, where
 from adamtut.schedules import constant
-from adamtut.traits import AT_LEAST_0, MEMORY, Range, elementwise, ranges, scalar_states
+from adamtut.traits import (
+    AT_LEAST_0,
+    MEMORY,
+    Range,
+    elementwise,
+    ranges,
+    rests_at_zero,
+    scalar_states,
+)
 
 
 @elementwise
+@rests_at_zero
 def gd(g, t):
     """Gradient descent: the direction is the gradient.
 
@@ -90,6 +99,7 @@ def nesterov(g, t, m=0.0, *, beta=0.9):
 
 
 @elementwise
+@rests_at_zero
 @ranges(eps=AT_LEAST_0)
 def adagrad(g, t, s=0.0, *, eps=1e-10):
     """AdaGrad: divide by the root of the sum of squared gradients.

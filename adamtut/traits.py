@@ -60,6 +60,25 @@ def is_elementwise(rule: Rule) -> bool:
     return getattr(rule, "elementwise", None) is rule
 
 
+def rests_at_zero(rule: R) -> R:
+    """Declare that an element whose gradient is 0 neither moves nor changes its state.
+
+    Of such an `elementwise` rule `optim` takes sparse gradients, and steps the elements that have
+    one. An average of gradients does not rest: it fades, and goes on to move its element.
+
+    >>> from adamtut.rules import adagrad, momentum
+    >>> is_resting(adagrad), is_resting(momentum)
+    (True, False)
+    """
+    rule.rests_at_zero = rule  # type: ignore[attr-defined]
+    return rule
+
+
+def is_resting(rule: Rule) -> bool:
+    """Whether this very function was declared `rests_at_zero`; a wrapper or a partial was not."""
+    return getattr(rule, "rests_at_zero", None) is rule
+
+
 def scalar_states(*names: str) -> Callable[[R], R]:
     """Declare states that are one number whatever the gradient, as NAdam's product.
 

@@ -5,8 +5,9 @@ import inspect
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 
 from adamtut.checks import check_hyper, kind
 from adamtut.optim import eager
-from adamtut.optim.eager import as_python, describe, real, widened
+from adamtut.optim.eager import as_python, describe, real, settled, takes_sparse, widened
 from adamtut.traits import AT_LEAST_0, Range, Rule
 
 _CLASS_DEFAULT: Any = object()
@@ -63,7 +64,7 @@ class RuleOptimizer(torch.optim.Optimizer):
     TypeError
         An argument that the class does not have; more than two positional arguments.
     RuntimeError
-        A sparse gradient, in `step`.
+        In `step`, a sparse gradient that the class does not take, or a state without a slot.
 
     Notes
     -----
@@ -86,6 +87,8 @@ class RuleOptimizer(torch.optim.Optimizer):
     ranges: ClassVar[dict[str, Range]] = {}
     # Arguments of PyTorch's with one legal value here, and what to do instead.
     fixed: ClassVar[dict[str, tuple[Any, str]]] = {}
+    # What to do where sparse gradients are not taken.
+    instead_of_sparse: ClassVar[str] = "use SGD without momentum or Adagrad, which take them"
     # Whether each parameter counts its steps; PyTorch's SGD does not.
     counts_steps: ClassVar[bool] = True
 
@@ -144,7 +147,9 @@ class RuleOptimizer(torch.optim.Optimizer):
             takes = ", ".join(known)
             raise TypeError(f"{name} takes params, {takes}; not {', '.join(sorted(unknown))}")
         self._check(known | settings)
-        super().__init__(params, known | {k: v for k, v in settings.items() if k in known})
+        defaults = known | {k: v for k, v in settings.items() if k in known}
+        _settle(defaults, known)
+        super().__init__(params, defaults)
 
     @classmethod
     def _check(cls, settings):
@@ -156,11 +161,12 @@ class RuleOptimizer(torch.optim.Optimizer):
                     raise ValueError(f"{name} has {key}={legal} only, got {value}; {advice}")
             elif key in known:
                 default = known[key]
-                several = isinstance(default, tuple) and isinstance(value, tuple | list)
+                several = isinstance(default, tuple) and _is_sequence(value)
                 if not all(_is_single(entry) for entry in (value if several else [value])):
                     expected = kind(key, default)
                     raise ValueError(f"{name}: {key} must be {expected}, got {value!r}")
-                check_hyper(key, as_python(value), default, ranges.get(key), where=f"{name}: ")
+                plain = as_python(tuple(value) if several else value)
+                check_hyper(key, plain, default, ranges.get(key), where=f"{name}: ")
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters; what it does not set is taken from the class's arguments."""
@@ -168,6 +174,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             self._check(self.defaults | param_group)
         super().add_param_group(param_group)
         _keep_out(self.param_groups[-1], self._not_live())
+        _settle(self.param_groups[-1], self._settings())
 
     @classmethod
     def _not_live(cls):
@@ -210,21 +217,23 @@ class RuleOptimizer(torch.optim.Optimizer):
         return loss
 
     def _step_group(self, group):
+        _settle(group, self.defaults)  # a scheduler may have written what is no number of Python's
         rule, run = self._rule_for(group), eager.run
         params = [p for p in group["params"] if p.grad is not None]
-        self._refuse_sparse(params)
+        self._refuse_sparse(params, group, rule)
         if self.defaults["compile"] and _can_be_compiled(rule):
             params, run = _compiled_engine().take(self, group, rule, params)
         self._run(run, group, rule, params)
 
     def _run(self, run, group, rule, params):
-        """Step parameters of a group by an engine."""
+        """Step parameters of a group by an engine; sparse gradients have one of their own."""
         work = defaultdict(list)  # parameters may have joined at different steps
         for p in params:
             t, slots = self._entry(p, group, rule)
-            work[t, p.device].append((p, slots))
-        for (t, _), tensors in work.items():
-            run(rule, tensors, t, **self._settings_at(t, group, rule))
+            work[t, p.device, p.grad.layout].append((p, slots))
+        for (t, _, layout), tensors in work.items():
+            run_these = run if layout is torch.strided else eager.run_sparse
+            run_these(rule, tensors, t, **self._settings_at(t, group, rule))
             if self.counts_steps:
                 for p, _ in tensors:
                     self.state[p]["step"].fill_(t)
@@ -232,15 +241,18 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _entry(self, p, group, rule):
         """The number of a parameter's next step, and the rule's state of it."""
         state = self.state[p] if self.counts_steps or describe(rule).state else {}
-        t = _next_step(state) if self.counts_steps else 1
+        t = next_step(state) if self.counts_steps else 1
         return t, self._slots_of(p, state, group, rule)
 
-    def _refuse_sparse(self, params):
+    def _refuse_sparse(self, params, group, rule):
+        if takes_sparse(rule) and not as_python(group["weight_decay"]):
+            return
+        advice = "set weight_decay=0" if takes_sparse(rule) else self.instead_of_sparse
         for p in params:
             if p.grad.layout is not torch.strided:
                 raise RuntimeError(
-                    f"{type(self).__name__} takes dense gradients, got one of layout "
-                    f"{p.grad.layout}; use torch.optim.SparseAdam, or a layer with sparse=False"
+                    f"{type(self).__name__} takes dense gradients here, got one of layout "
+                    f"{p.grad.layout}; {advice}, or use a layer with sparse=False"
                 )
 
     def _slots_of(self, p, state, group, rule):
@@ -251,6 +263,8 @@ class RuleOptimizer(torch.optim.Optimizer):
             key, number = self.slots.get(slot, slot), slot in about.scalars
             varies = callable(start)  # with the parameter, as does its shape
             if state.get(key) is None:
+                if self.counts_steps and state["step"] > 0:
+                    raise RuntimeError(_without(type(self).__name__, key, state))
                 start = group[self.starts[slot]] if slot in self.starts else start
                 state[key] = _allocate(p, start, number)
             alike = number or (varies and not about.elementwise)
@@ -292,7 +306,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, as PyTorch's class of the same name writes it; functions are left out.
+        """The state, as PyTorch's class of the same name writes it; in place of functions None.
 
         PyTorch's class reads what it knows: where it has no `decoupled_weight_decay` or `corrected`
         it goes on without them.
@@ -300,7 +314,9 @@ class RuleOptimizer(torch.optim.Optimizer):
 
         def complete(optimizer, state_dict):
             for group in state_dict["param_groups"]:
-                _keep_out(group, self._functions(group))
+                _settle(group, self._settings())
+                # A stand-in, because who splits or flattens a state asks for every key of a group.
+                group.update(dict.fromkeys(self._functions(group)))
                 group.update({key: legal for key, (legal, _) in self._fixed().items()})
 
         # As the first hook: those of others see what is written.
@@ -311,14 +327,19 @@ class RuleOptimizer(torch.optim.Optimizer):
         """Take over a state, ours or that of PyTorch's class of the same name; tensors are copied.
 
         How PyTorch's optimizer was run (fused, foreach …) does not matter. Functions, as `decay`
-        of `PowerSign`, stay as they are.
+        of `PowerSign`, stay as they are. A state without what the rule needs, as that of another
+        optimizer, is refused.
         """
         functions = [self._functions(group) for group in self.param_groups]
         loaded: dict[str, Any] = {}
 
         def check(optimizer, state_dict):
             for group in state_dict["param_groups"]:
-                self._check({key: v for key, v in group.items() if key not in _ENGINES})
+                functions = {k for k in self._functions(group) if group[k] is None}
+                ignored = _ENGINES.keys() | functions
+                self._check({key: v for key, v in group.items() if key not in ignored})
+                for i in group["params"]:
+                    self._check_state(state_dict["state"].get(i, {}), group)
             loaded.update(state_dict)
 
         def own(optimizer):
@@ -332,6 +353,16 @@ class RuleOptimizer(torch.optim.Optimizer):
             self.register_load_state_dict_post_hook(own, prepend=True),
         ):
             super().load_state_dict(state_dict)
+
+    def _check_state(self, state, group):
+        """Refuse a state that has begun without a slot: the rule would begin it anew, unheard."""
+        rule = self._rule_for(self._settings() | group)
+        counter = ["step"] if self.counts_steps else []
+        for key in counter + [self.slots.get(slot, slot) for slot in describe(rule).state]:
+            # PyTorch's SGD writes None where the momentum has not begun.
+            not_begun = not self.counts_steps and state.get(key, 0) is None
+            if state and not (isinstance(state.get(key), torch.Tensor | Real) or not_begun):
+                raise ValueError(_without(type(self).__name__, key, state))
 
     def _own(self, state_dict):
         """Copy what loading shares with the dictionary, and undo its casts of single numbers."""
@@ -355,6 +386,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             _keep_out(group, self._not_live())
             for key in settings.keys() - self._not_live():
                 group.setdefault(key, settings[key])
+            _settle(group, settings)
         super().__setstate__(state)
 
 
@@ -375,12 +407,30 @@ def _keep_out(group, keys):
         group.pop(key, None)
 
 
+def _settle(group, settings):
+    for key, default in settings.items():
+        if key in group and not type(group[key]) is type(default) is float:  # as nearly always
+            group[key] = settled(group[key], default)
+
+
+def _without(name, key, state):
+    has = ", ".join(map(str, state))
+    return (
+        f"{name}: the state of a parameter has no {key}, but {has}. Load one that {name} wrote, or "
+        "PyTorch's class of that name, or go on without a state"
+    )
+
+
+def _is_sequence(value):
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
 def _is_single(value):
     """Whether it is one thing: a tensor or an array may hold one number, a list is refused."""
-    return not isinstance(value, tuple | list) and math.prod(getattr(value, "shape", ())) == 1
+    return not _is_sequence(value) and math.prod(getattr(value, "shape", ())) == 1
 
 
-def _next_step(state):
+def next_step(state):
     """The number of the step to come; the counter is a tensor, as in PyTorch's checkpoints."""
     if "step" not in state:
         double = torch.get_default_dtype() == torch.float64

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from adamtut import rules
-from adamtut.optim.base import RuleOptimizer
+from adamtut.optim.base import RuleOptimizer, next_step
 from adamtut.optim.eager import as_python
 from adamtut.traits import AT_LEAST_0
 
@@ -20,6 +20,7 @@ class SGD(RuleOptimizer):
     slots: ClassVar = {"m": "momentum_buffer"}
     ranges: ClassVar = {"momentum": AT_LEAST_0}
     fixed: ClassVar = {"dampening": (0, "for an average scale lr by 1 - momentum")}
+    instead_of_sparse = "set momentum=0 and weight_decay=0"
     counts_steps = False
 
     @classmethod
@@ -51,6 +52,14 @@ class Adagrad(RuleOptimizer):
     ranges: ClassVar = {"initial_accumulator_value": AT_LEAST_0}
     fixed: ClassVar = {"lr_decay": (0, "use a scheduler")}
 
+    def share_memory(self) -> None:
+        """Move the sums to shared memory, for training in several processes."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                next_step(state := self.state[p])
+                for slot in self._slots_of(p, state, group, self.rule):
+                    slot.share_memory_()
+
 
 class RMSprop(RuleOptimizer):
     """RMSProp, rule `rmsprop`, with PyTorch's `alpha` for beta."""
@@ -80,6 +89,7 @@ class Adam(RuleOptimizer):
     rule = staticmethod(rules.adam)
     slots: ClassVar = {"m": "exp_avg", "v": "exp_avg_sq"}
     fixed: ClassVar = {"amsgrad": (False, "use AMSGrad")}
+    instead_of_sparse = "use torch.optim.SparseAdam, which has no decay"
 
 
 class AdamW(Adam):

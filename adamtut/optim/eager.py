@@ -1,11 +1,13 @@
 """The rules as they are: a step in NumPy where it can hold the tensor, else in PyTorch."""
 
 from functools import cache
+from numbers import Real
 
 import numpy as np
 import torch
 
 from adamtut import registry
+from adamtut.checks import is_tuple_of_numbers
 from adamtut.step import take_step
 
 # Elements that are updated at a time on the CPU: temporaries of this size stay in the cache.
@@ -21,6 +23,24 @@ def as_python(value):
     if isinstance(value, tuple | list):
         return tuple([as_python(entry) for entry in value])
     return value.item() if isinstance(value, torch.Tensor | np.generic | np.ndarray) else value
+
+
+def settled(value, default):
+    """A setting as groups and checkpoints keep it: Python's numbers, and tuples of them.
+
+    A tensor stays, because it may be changed in place; so does what no rule computes with.
+    """
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(default, bool):
+        return bool(value)
+    if is_tuple_of_numbers(default) or isinstance(value, tuple | list):
+        entries = value if np.iterable(value) else [value]
+        return tuple([settled(entry, None) for entry in entries])
+    if isinstance(value, Real) or hasattr(value, "__array__"):
+        array = np.asarray(value)
+        return array.astype(float).item() if array.dtype.kind == "f" else array.item()
+    return value
 
 
 @cache
@@ -159,3 +179,21 @@ def _step_tensors(rule, p, slots, t, **numbers):
     holders = [slot for slot, number in zip(slots, single, strict=True) if number]
     for slot, value in zip(holders, changed, strict=True):
         slot.fill_(value)
+
+
+def takes_sparse(rule):
+    """Whether a step of the elements that have a gradient is the whole step."""
+    about = describe(rule)
+    return about.elementwise and about.rests_at_zero and not about.scalars and not about.wants_x
+
+
+def run_sparse(rule, tensors, t, **numbers):
+    """As `run`, for sparse gradients and a rule that takes them."""
+    for p, slots in tensors:
+        g = p.grad.coalesce()
+        at = tuple(g.indices())
+        wholes = [real(tensor) for tensor in (p, *slots)]
+        x, *state = parts = [whole[at] for whole in wholes]
+        update(rule, [(x, real(g.values().resolve_conj().resolve_neg()), state)], t, **numbers)
+        for whole, part in zip(wholes, parts, strict=True):
+            whole[at] = part

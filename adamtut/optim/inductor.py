@@ -4,6 +4,7 @@ Numbers (rate, betas, t …) come in a tensor, so that one graph serves all thei
 imported by the first step that needs it, because inductor takes seconds to import.
 """
 
+import threading
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -19,6 +20,7 @@ with warnings.catch_warnings():
     from torch._inductor.exc import InvalidCxxCompiler
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.split_module import split_module
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from adamtut.optim import eager
 from adamtut.optim.eager import are_numbers, update, views
@@ -31,12 +33,26 @@ aten = torch.ops.aten
 # Rule, settings and layout of tensors → the compiled update.
 _kernels: dict[tuple, Callable[..., Any]] = {}
 
+# Tracing and compiling change state of PyTorch's that all threads share.
+_one_at_a_time = threading.Lock()
+
+# For how many lists that share a parameter a rule is compiled, before each tensor goes alone.
+LISTS = 3
+
+# Parameter → the lists it was compiled in, and those that they share parameters with.
+_lists: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
 
 def run(rule, tensors, t, **numbers):
-    """As `eager.run` for an elementwise rule, with one graph for all tensors of the list."""
+    """As `eager.run` for an elementwise rule, with one graph for all tensors of the list.
+
+    A list that changes from step to step would be compiled again and again, seconds each time:
+    after a few its tensors go one by one, and those of one layout share a graph.
+    """
     places = [p.data_ptr() for p, _ in tensors if p.numel()]
     if not can_compile() or len(set(places)) < len(places):  # shared memory: one after the other
-        return eager.run(rule, tensors, t, **numbers)
+        eager.run(rule, tensors, t, **numbers)
+        return
     template = {"t": t, **numbers}
     found = leaves(template)
     single = [False, False, *are_numbers(rule)]
@@ -49,12 +65,32 @@ def run(rule, tensors, t, **numbers):
     key = (rule, *(float if is_number(value) else value for value in found), *layout)
     values = torch.tensor([v for v in found if is_number(v)], dtype=torch.float64, device="cpu")
     if key not in _kernels:
-        _kernels[key] = _kernel(rule, template, (*flat, values))
+        with _one_at_a_time:
+            apart = _is_unsteady(rule, tensors, layout)
+            if not apart and key not in _kernels:  # another thread may have made it
+                _kernels[key] = _kernel(rule, template, (*flat, values))
+        if apart:
+            for each in tensors:
+                run(rule, [each], t, **numbers)
+            return
     changed = iter(_kernels[key](*flat, values))
     for _, slots in tensors:
         for slot, number in zip(slots, are_numbers(rule), strict=True):
             if number:
                 slot.copy_(next(changed))
+
+
+def _is_unsteady(rule, tensors, layout):
+    """Whether its parameters are in ever other lists, as experts are; if not, note the list."""
+    if len(tensors) == 1:
+        return False
+    this = rule, tuple(layout)
+    lists = set().union(*[_lists.get(p, ()) for p, _ in tensors])
+    if this not in lists and sum(other is rule for other, _ in lists) >= LISTS:
+        return True
+    for p, _ in tensors:
+        _lists[p] = lists | {this}
+    return False
 
 
 def _at_least_1d(tensor):

@@ -94,7 +94,7 @@ def take(optimizer, group, rule, params):
         params = made.left
         if made.shared:
             return params, eager.run
-    if not params or rule in _branching:
+    if rule in _branching or all(p.grad.layout is not torch.strided for p in params):
         return params, eager.run
     from adamtut.optim import inductor  # takes seconds to import
 
@@ -203,6 +203,8 @@ class Plan:
         values = self.watched(self.group)
         if not self.batches or (self.fixed and plan.same(values, self.values)):
             return True
+        if not all(_is_fixed(v) or callable(v) or isinstance(v, torch.Tensor) for v in values):
+            return False  # what a scheduler has written becomes Python's numbers first
         settings = self._settings(optimizer)
         if settings is None or settings.key != self.key:
             return False

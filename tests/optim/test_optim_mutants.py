@@ -12,11 +12,13 @@ import inspect
 import itertools
 import sys
 import textwrap
+import warnings
 from functools import partial
 
 import numpy as np
 import pytest
 import test_optim as contract
+import test_optim_boundaries as bounds
 import test_own_rules as own
 import torch
 from mutants import SWAPS
@@ -259,6 +261,22 @@ def calls(test, *arguments):
     return [partial(test, *each) for each in arguments]
 
 
+def quiet(check):
+    """Without a warning of PyTorch's own Adagrad, which is no fault of a mutant."""
+
+    def checked():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse invariant checks")
+            check()
+
+    return checked
+
+
+def sparse_gradients_are_not_compiled():
+    with pytest.MonkeyPatch.context() as patch:
+        bounds.test_a_sparse_gradient_is_not_compiled(patch)
+
+
 CHECKS = [
     *calls(
         contract.test_every_class_against_its_oracle,
@@ -380,6 +398,56 @@ CHECKS = [
         *[(own.Anchored, "start"), (own.TrustRatio, "m"), (own.Averaged, "m")],
     ),
     *calls(own.test_a_state_of_its_own_shape_takes_the_dtype_of_the_parameter, ()),
+    *calls(
+        bounds.test_a_state_without_one_of_the_slots_is_refused,
+        *[(name, instead) for name in ("SGD", "NAdam") for instead in ("nothing", None, {})],
+    ),
+    *calls(bounds.test_a_state_of_another_class_is_taken_where_it_has_every_slot, ("Adam", "SGD")),
+    *calls(bounds.test_a_state_of_sgd_is_refused_by_adam, (optim.SGD,)),
+    *calls(bounds.test_a_parameter_without_a_state_is_welcome, ("NAdam",)),
+    *calls(bounds.test_a_slot_that_was_lost_on_the_way_does_not_begin_anew, ("NAdam",)),
+    *calls(
+        bounds.test_settings_become_numbers_and_tuples_of_pythons,
+        ("AMSGrad", "long double", "list"),
+        ("SGD", "array of one", "list"),
+        ("Yogi", "a float's child", "indexed"),
+    ),
+    *calls(
+        bounds.test_so_do_settings_that_are_written_later,
+        ("AMSGrad", "0-d array", "configuration"),
+        ("SGD", "float64", "list"),
+        ("Adam", "float64", "list of a float's children"),
+    ),
+    *calls(bounds.test_tensors_stay_what_they_are, ()),
+    *calls(bounds.test_switches_become_true_or_false, (int,)),
+    *calls(bounds.test_a_tuple_of_one_may_be_a_number, ()),
+    *calls(
+        bounds.test_what_is_no_pair_is_refused,
+        (bounds.Configuration([0.9]),),
+        ("ab",),
+        ({0: 0.9, 1: 0.9},),
+    ),
+    *calls(bounds.test_an_entry_of_a_configuration_is_checked_too, ()),
+    *calls(bounds.test_a_function_has_a_stand_in_and_stays, ("AddSign",)),
+    *calls(bounds.test_a_distributed_state_is_taken_and_given, ("PowerSign", True)),
+    *calls(bounds.test_the_sums_of_adagrad_may_be_shared, (0,), (2,)),
+    *[
+        quiet(partial(bounds.test_sparse_gradients_as_torch_takes_them, *row, kind))
+        for row in bounds.SPARSE[:3]
+        for kind in ("a row twice", "no row")
+    ],
+    *calls(
+        bounds.test_sparse_gradients_of_any_dtype_and_layout,
+        (*bounds.SPARSE[2], bfloat16),
+        (*bounds.SPARSE[1], torch.complex64),
+    ),
+    sparse_gradients_are_not_compiled,
+    *calls(bounds.test_a_rule_of_ones_own_takes_them_if_it_declares_that_it_rests, ()),
+    *calls(
+        bounds.test_elsewhere_they_are_refused_with_what_to_use_instead,
+        *[row for row in bounds.REFUSED if row[0] in ("SGD", "SGDW", "Adagrad", "AdamW", "NAdam")],
+    ),
+    *calls(bounds.test_advice_works, ()),
     what_is_not_elementwise_is_named,
     the_engine_is_the_one_asked_for,
     numpy_is_used_where_it_can_be,
@@ -461,6 +529,23 @@ EQUIVALENT = {
             "return value | return value → removed",
         ],
     },
+    "settled": {
+        "what is no number leaves an array as it came": [
+            'if isinstance(value, Real) or hasattr(value, "__ar | if isinstance(value, Real) or '
+            " → always True",
+        ],
+    },
+    "_settle": {
+        "a shortcut for what is settled": [
+            "if key in group and not type(group[key]) is type(d | "
+            "key in group and (not type(gro → part 0 alone",
+            "if key in group and not type(group[key]) is type(d | "
+            "type(group[key]) is type(defau → IsNot",
+            "if key in group and not type(group[key]) is type(d | default → group",
+            "if key in group and not type(group[key]) is type(d | default → key",
+            "if key in group and not type(group[key]) is type(d | default → settings",
+        ],
+    },
     "update": {
         "what was widened is a copy, and nobody's memory": [
             "new_state = _storable(about, wide_state, new_state | wide_state → state",
@@ -536,8 +621,8 @@ EQUIVALENT = {
     },
     "RuleOptimizer._entry": {
         "the rules of SGD do not use t": [
-            "t = _next_step(state) if self.counts_steps else 1 | 1 → 2",
-            "t = _next_step(state) if self.counts_steps else 1 | 1 → -1",
+            "t = next_step(state) if self.counts_steps else 1 | 1 → 2",
+            "t = next_step(state) if self.counts_steps else 1 | 1 → -1",
         ],
     },
     "RuleOptimizer._settings_at": {
@@ -673,8 +758,8 @@ def a_step_that_fails_counts(patch):
         state["step"].fill_(t)
         return t
 
-    original = base._next_step
-    patch.setattr(base, "_next_step", next_step)
+    original = base.next_step
+    patch.setattr(base, "next_step", next_step)
 
 
 def rules_that_mix_elements_run_in_parts(patch):

@@ -12,7 +12,15 @@ from adamtut import descend, registry, rules
 from adamtut.checks import check_hyper
 from adamtut.ops import maximum
 from adamtut.registry import RULES, describe
-from adamtut.traits import AT_LEAST_0, MEMORY, Range, elementwise, is_elementwise, ranges
+from adamtut.traits import (
+    AT_LEAST_0,
+    MEMORY,
+    Range,
+    elementwise,
+    is_elementwise,
+    is_resting,
+    ranges,
+)
 from adamtut.traits import scalar_states as scalars
 
 STREAM = np.random.default_rng(0).normal(size=(4, 3, 5))
@@ -233,3 +241,37 @@ def test_a_range_counts_by_what_it_says_and_not_by_a_name():
     ]:
         with pytest.raises(ValueError, match=f"^{message}$"):
             run(**hyper)
+
+
+# An element whose gradient is 0.
+
+
+def rests(rule):
+    """Whether it neither moves nor changes its state, whatever that is, at any step."""
+    rng = np.random.default_rng(0)
+    about = describe(rule)
+    for t in (1, 2, 7, 1000):
+        state = [rng.uniform(0.1, 2, size=6) for _ in about.state]
+        d, *new = rule(np.zeros(6), t, *state)
+        if np.any(d != 0) or any(np.any(a != b) for a, b in zip(new, state, strict=True)):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_declares_that_it_rests_if_and_only_if_it_does(name):
+    assert RULES[name].rests_at_zero is rests(RULES[name].function)
+
+
+def test_the_rules_that_rest():
+    """An average fades where there is no gradient, and moves on."""
+    assert [name for name, rule in RULES.items() if rule.rests_at_zero] == ["gd", "adagrad"]
+
+
+def test_a_wrapper_of_a_rule_that_rests_says_so_itself():
+    @functools.wraps(rules.gd)
+    def pulled(g, t):
+        return (g + 1,)
+
+    assert [is_resting(rule) for rule in (rules.gd, pulled)] == [True, False]
+    assert not describe(functools.partial(rules.adagrad, eps=1.0)).rests_at_zero

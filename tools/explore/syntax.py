@@ -11,7 +11,7 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adamtut.traits import elementwise, ranges, scalar_states
+from adamtut.traits import elementwise, ranges, rests_at_zero, scalar_states
 
 RUNTIME = Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
 KNOWN = set(re.findall(r"^const (\w+)", RUNTIME, re.MULTILINE))
@@ -24,7 +24,7 @@ WORDS = """
 RESERVED = set(WORDS.split())
 
 # What a rule declares of itself above its signature; what it computes stays the same.
-TRAITS = {trait.__name__ for trait in (elementwise, ranges, scalar_states)}
+TRAITS = {trait.__name__ for trait in (elementwise, ranges, rests_at_zero, scalar_states)}
 
 # How tightly JavaScript binds. What binds less than its place asks for stands in parentheses.
 CHOICE, COMPARISON, SUM, PRODUCT, POWER, SIGN, ATOM = range(7)
