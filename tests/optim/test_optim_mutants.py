@@ -14,6 +14,7 @@ import sys
 import textwrap
 import warnings
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ import torch
 from mutants import SWAPS
 
 from adamtut import optim, rules
-from adamtut.optim import base, classes, eager
+from adamtut.optim import base, classes, eager, traced
 from adamtut.traits import elementwise
 
 MODULES = (base, eager, classes)
@@ -274,7 +275,22 @@ def quiet(check):
 
 def sparse_gradients_are_not_compiled():
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_compiled_engine", lambda: traced)
         bounds.test_a_sparse_gradient_is_not_compiled(patch)
+
+
+def plans_are_asked_and_the_rest_is_stepped():
+    """What the compiled engine has stepped is not stepped again, and in the order of groups."""
+    optimizer = optim.Adam([{"params": [p]} for p in contract.parameters()])
+    first, *others = optimizer.param_groups
+    optimizer._books = SimpleNamespace(repeat=lambda optimizer: others)
+    for group in optimizer.param_groups:
+        group["params"][0].grad = torch.ones_like(group["params"][0])
+    optimizer.step()
+    assert [len(optimizer.state[g["params"][0]]) > 0 for g in (first, *others)] == [
+        False,
+        *[True for _ in others],
+    ]
 
 
 CHECKS = [
@@ -322,6 +338,10 @@ CHECKS = [
     *calls(contract.test_closures, ("Adam",)),
     *calls(contract.test_zero_grad_and_repr, ("Adam",)),
     *calls(contract.test_hooks_around_a_step, ()),
+    *calls(contract.test_each_hook_sees_a_step_once, (False,)),
+    *calls(contract.test_profilers_see_a_step, (False,)),
+    *calls(contract.test_a_step_of_ones_own_is_watched_once, (False,)),
+    *calls(contract.test_a_closure_under_a_hook_is_called_once_with_gradients, ()),
     *calls(contract.test_hooks_around_a_state_dict_see_and_may_replace_it, (optim.Adam,)),
     *calls(contract.test_hooks_before_a_load_may_replace_the_state, (optim.Adam,)),
     *calls(contract.test_hooks_before_a_load_may_unwrap_the_state, (optim.Adam,)),
@@ -442,6 +462,7 @@ CHECKS = [
         (*bounds.SPARSE[1], torch.complex64),
     ),
     sparse_gradients_are_not_compiled,
+    plans_are_asked_and_the_rest_is_stepped,
     *calls(bounds.test_a_rule_of_ones_own_takes_them_if_it_declares_that_it_rests, ()),
     *calls(
         bounds.test_elsewhere_they_are_refused_with_what_to_use_instead,
@@ -498,7 +519,7 @@ COMPILED = {"_compiled_engine"}
 
 
 def functions():
-    """Every function of `adamtut.optim` but those of inductor: name → (owner, function)."""
+    """Every function of `adamtut.optim` but those of compilers: name → (owner, function)."""
     found = {}
     for owner in (*MODULES, optim.RuleOptimizer, *contract.CLASSES.values()):
         for name, value in vars(owner).items():

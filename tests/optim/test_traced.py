@@ -14,10 +14,6 @@ import numpy as np
 import pytest
 import torch
 from own_rules import OWN
-from torch.optim.optimizer import (
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
 
 from adamtut import ops, optim, schedules
 from adamtut.optim import eager, inductor, native, trace, traced
@@ -640,47 +636,7 @@ def test_parameters_may_be_at_different_steps(left, monkeypatch):
     assert not left
 
 
-# Who watches a step sees it.
-
-
-def test_hooks_and_profilers_see_a_compiled_step():
-    params, seen = parameters(), []
-    optimizer = optim.Adam(params, compile=True)
-    train(optimizer, params, 2)
-    with torch.profiler.profile() as profile:
-        train(optimizer, params, 1)
-    assert "Optimizer.step#Adam.step" in {event.key for event in profile.key_averages()}
-    with torch.autograd.profiler.profile() as profile:
-        train(optimizer, params, 1)
-    assert "Optimizer.step#Adam.step" in {event.key for event in profile.key_averages()}
-    handles = [
-        optimizer.register_step_pre_hook(lambda *_: seen.append("before")),
-        optimizer.register_step_post_hook(lambda *_: seen.append("after")),
-        register_optimizer_step_pre_hook(lambda *_: seen.append("all before")),
-        register_optimizer_step_post_hook(lambda *_: seen.append("all after")),
-    ]
-    train(optimizer, params, 1)
-    for handle, expected in zip(handles, range(3, -1, -1), strict=True):
-        handle.remove()
-        seen.clear()
-        train(optimizer, params, 1)
-        assert len(seen) == expected
-
-
-def test_a_class_of_ones_own_is_watched_once():
-    """PyTorch wraps its `step`, which calls ours."""
-    seen = []
-
-    class Loud(optim.Adam):
-        def step(self, closure=None):
-            seen.append("own")
-            return super().step(closure)
-
-    params = parameters()
-    optimizer = Loud(params, compile=True)
-    optimizer.register_step_pre_hook(lambda *_: seen.append("before"))
-    train(optimizer, params, 1)
-    assert seen == ["before", "own"]
+# What else a step does.
 
 
 def test_a_closure_is_called_with_gradients_and_its_loss_returned():
