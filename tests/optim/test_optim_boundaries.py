@@ -92,6 +92,16 @@ def test_a_state_without_one_of_the_slots_is_refused(name, instead):
                 optimizer.load_state_dict(state_dict)
 
 
+def test_gradient_descent_needs_no_state_and_takes_any():
+    """Of a group without a momentum, as that of Adam, it is the default, 0."""
+    optimizer = optim.SGD(params := parameters())
+    optimizer.load_state_dict(begun("Adam")[0].state_dict())
+    starts = [p.detach().clone() for p in params]
+    train(optimizer, params, 1)
+    expected = [start - 0.05 * p.grad for start, p in zip(starts, params, strict=True)]
+    assert_equal(params, expected)
+
+
 @every_class
 def test_a_parameter_without_a_state_is_welcome(name):
     optimizer, params = begun(name)
@@ -106,17 +116,19 @@ def test_a_parameter_without_a_state_is_welcome(name):
 
 @pytest.mark.parametrize("name", [n for n in CLASSES if CLASSES[n].counts_steps])
 def test_a_slot_that_was_lost_on_the_way_does_not_begin_anew(name):
-    """PyTorch raises a KeyError; the moments of Adam at step 3 are no zeros."""
-    optimizer, params = begun(name)
+    """PyTorch raises a KeyError; the moments of Adam at step 2 are no zeros."""
+    optimizer = CLASSES[name](params := parameters(), **SETTINGS[name])
+    train(optimizer, params, 1)
     key = sorted(set(optimizer.state[params[0]]) - {"step"})[0]
     before = copy.deepcopy(params)
     for lost in ("gone", None):
         state = optimizer.state[params[0]]
         state.pop(key) if lost == "gone" else state.update({key: None})
-        with pytest.raises(RuntimeError, match=f"^{name}: the state of a parameter has no {key}"):
-            train(optimizer, params, 1, first=3)
+        message = f"^{name}: the state of a parameter has no {key}, but step[.,]"
+        with pytest.raises(RuntimeError, match=message):
+            train(optimizer, params, 1, first=2)
     assert_equal(params, before, tolerance=0)
-    assert [int(optimizer.state[p]["step"]) for p in params] == [2, 2, 2]
+    assert [int(optimizer.state[p]["step"]) for p in params] == [1, 1, 1]
 
 
 # Settings.

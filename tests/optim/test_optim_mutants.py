@@ -424,6 +424,7 @@ CHECKS = [
     *calls(bounds.test_a_state_of_another_class_is_taken_where_it_has_every_slot, ("Adam", "SGD")),
     *calls(bounds.test_a_state_of_sgd_is_refused_by_adam, (optim.SGD,)),
     *calls(bounds.test_a_parameter_without_a_state_is_welcome, ("NAdam",)),
+    *calls(bounds.test_gradient_descent_needs_no_state_and_takes_any, ()),
     *calls(bounds.test_a_slot_that_was_lost_on_the_way_does_not_begin_anew, ("NAdam",)),
     *calls(
         bounds.test_settings_become_numbers_and_tuples_of_pythons,
@@ -663,14 +664,22 @@ EQUIVALENT = {
     },
     "RuleOptimizer.state_dict": {
         "a hook is given its own optimizer": [
-            "_keep_out(group, self._functions(group)) | self → optimizer",
+            "_settle(group, self._settings()) | self → optimizer",
+            "group.update(dict.fromkeys(self._functions(group)) | self → optimizer",
             "group.update({key: legal for key, (legal, _) in se | self → optimizer",
+        ],
+    },
+    "RuleOptimizer._check_state": {
+        "any number says that there is no None": [
+            "not_begun = not self.counts_steps and state.get(ke | 0 → 1",
         ],
     },
     "RuleOptimizer.load_state_dict": {
         "a hook is given its own optimizer": [
             "for group, kept in zip(self.param_groups, function | self → optimizer",
+            "functions = {k for k in self._functions(group) if  | self → optimizer",
             "self._check({key: v for key, v in group.items() if | self → optimizer",
+            'self._check_state(state_dict["state"].get(i, {}),  | self → optimizer',
             "self._own(loaded) | self → optimizer",
         ],
     },
