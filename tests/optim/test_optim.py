@@ -773,6 +773,7 @@ def test_hooks_around_a_step():
     optimizer.register_step_post_hook(after)
     optimizer.step()
     assert [event for event, *_ in seen] == ["before", "after"]
+    assert all(given == [(optimizer,), {}] for _, _, *given in seen)
     start, end = seen[0][1], seen[1][1]
     torch.testing.assert_close(end, start - 1e-3 * replacement.sign())
 
