@@ -20,7 +20,7 @@ def as_python(value):
     """A Python number for a tensor of one element; a pair of them for a pair."""
     if type(value) is float:  # nearly always
         return value
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple):
         return tuple([as_python(entry) for entry in value])
     return value.item() if isinstance(value, torch.Tensor | np.generic | np.ndarray) else value
 

@@ -388,7 +388,10 @@ CHECKS = [
     *calls(contract.test_the_rate_may_be_a_tensor_and_is_read_in_each_step, ("Adam",)),
     *calls(contract.test_settings_may_be_numpy_numbers_and_tensors, ("NAdam",)),
     *calls(contract.test_switches_may_be_of_any_kind, ("yes", None), (np.True_, np.False_)),
-    *calls(contract.test_a_step_computes_with_pythons_numbers, (np.array,), (torch.tensor,)),
+    *calls(
+        contract.test_a_step_computes_with_pythons_numbers,
+        *[(kind,) for kind in (np.float64, np.array, torch.tensor)],
+    ),
     *calls(contract.test_numbers_are_on_the_cpu_whatever_the_default_device, ()),
     *calls(contract.test_settings_may_be_of_single_precision_and_pairs_lists, (np.float32,)),
     *calls(
@@ -584,8 +587,6 @@ EQUIVALENT = {
         "a shortcut for what is settled": [
             "if key in group and not type(group[key]) is type(d | "
             "key in group and (not type(gro → part 0 alone",
-            "if key in group and not type(group[key]) is type(d | "
-            "type(group[key]) is type(defau → IsNot",
             "if key in group and not type(group[key]) is type(d | default → group",
             "if key in group and not type(group[key]) is type(d | default → key",
             "if key in group and not type(group[key]) is type(d | default → settings",
