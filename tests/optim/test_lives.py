@@ -171,6 +171,7 @@ class Life:
 
     def reordered(self):
         self.optimizer.param_groups[0]["params"].reverse()
+        self.saved = None  # whose states are in the old order
 
     def with_another_dtype(self):
         p = self.any(self.params)
