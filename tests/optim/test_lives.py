@@ -160,7 +160,8 @@ class Life:
         """With the state of the old one; functions are not in it."""
         old = self.optimizer
         if len(old.param_groups) == 1:
-            self.optimizer = self.made(self.params, compile=self.compile)
+            params = list(old.param_groups[0]["params"])  # in their order
+            self.optimizer = self.made(params, compile=self.compile)
             self.optimizer.load_state_dict(old.state_dict())
 
     def joined(self):
