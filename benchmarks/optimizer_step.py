@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch._inductor.codecache import CppCodeCache
 
 from adamtut import optim, rules
 from adamtut.experiments import runner
+from adamtut.optim import native
 from adamtut.progress import bar
 
 SIZES = [10, 1_000, 10_000, 100_000, 1_000_000, 10_000_000]
@@ -40,23 +40,51 @@ SETTING = ("class", "threads", "tensors", "size")
 # Reads g, x, m, v and writes x, m, v: the 28 bytes that Adam moves for each float32 parameter. It
 # is C, called once for all tensors, because PyTorch's operators would cost more than the copying
 # where tensors are small. It reads all four before it writes, since a read behind a write to an
-# address of the same low bits waits for it. From PyTorch's own grain size on it uses all threads.
+# address of the same low bits waits for it. Threads share all elements, laid end to end, in one
+# region, from PyTorch's own grain size on; a region a tensor would cost more than small tensors.
 COPY_LOOP = """
-extern "C" void copy(long tensors, long size, int threads, float** gs, float** xs, float** ms,
-                     float** vs) {
-    for (long k = 0; k < tensors; k++) {
-        float *__restrict g = gs[k], *__restrict x = xs[k];
-        float *__restrict m = ms[k], *__restrict v = vs[k];
-        #pragma omp parallel for num_threads(threads) if (threads > 1 && size >= 32768)
-        for (long i = 0; i < size; i++) {
+#include <stdint.h>
+
+typedef struct {
+    int64_t tensors, size, threads;
+    float **gs, **xs, **ms, **vs;
+} task;
+
+static void part(const task *k, int64_t from, int64_t to) {
+    for (int64_t j = from / k->size; from < to; j++) {
+        int64_t last = (j + 1) * k->size < to ? k->size : to - j * k->size;
+        float *restrict g = k->gs[j], *restrict x = k->xs[j];
+        float *restrict m = k->ms[j], *restrict v = k->vs[j];
+        for (int64_t i = from - j * k->size; i < last; i++) {
             float gi = g[i], xi = x[i], mi = m[i], vi = v[i];
             x[i] = xi + gi;
             m[i] = mi + gi;
             v[i] = vi + gi;
         }
+        from = j * k->size + last;
     }
 }
+
+int64_t step(const task *k) {
+    int64_t total = k->tensors * k->size, many = total < 32768 ? 1 : k->threads;
+    if (many == 1) {
+        part(k, 0, total);
+    } else {
+        #pragma omp parallel for num_threads(many)
+        for (int64_t i = 0; i < many; i++) part(k, total * i / many, total * (i + 1) / many);
+    }
+    return 0;
+}
 """
+
+
+class CopyTask(ctypes.Structure):
+    """What the copy loop works on."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("tensors", "size", "threads")),
+        *((name, ctypes.c_void_p) for name in ("gs", "xs", "ms", "vs")),
+    ]
 
 
 def adam_engines(tensors, size, device="cpu", compiled=True):
@@ -125,11 +153,17 @@ def copy_loop(start, gradients):
         (ctypes.c_void_p * len(tensors))(*(a.data_ptr() for a in tensors))
         for tensors in (gradients, xs, ms, vs)
     ]
-    sizes = ctypes.c_long(len(xs)), ctypes.c_long(xs[0].numel())
-    threads = ctypes.c_int(torch.get_num_threads())
-    # Inductor's own flags turn off the compiler's vectorizer: half the speed, for this loop.
-    copy = CppCodeCache.load(COPY_LOOP, extra_flags=("-ftree-loop-vectorize",)).copy
-    return lambda: copy(*sizes, threads, *pointers), [*xs, *ms, *vs]
+    task = CopyTask(
+        len(xs), xs[0].numel(), torch.get_num_threads(), *map(ctypes.addressof, pointers)
+    )
+    copy, address = native.compiled(COPY_LOOP), ctypes.addressof(task)
+    keep = pointers, task
+
+    def step():
+        copy(address)
+        return keep
+
+    return step, [*xs, *ms, *vs]
 
 
 def copy_kernel(start, gradients):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from adamtut.checks import check_hyper, kind
 from adamtut.optim import eager
@@ -46,9 +47,12 @@ class RuleOptimizer(torch.optim.Optimizer):
     maximize
         Climb instead of descend.
     compile
-        Compile the rule with PyTorch's inductor, once for each list of shapes that has gradients,
-        which takes seconds. Needs a C++ compiler, and a rule that declares to be elementwise;
-        without them a warning says so, and the rule runs as it is.
+        Compile the rule, which must declare to be elementwise. On the CPU its text becomes one loop
+        in C, which takes a C compiler a tenth of a second, once for a rule and dtype. On other
+        devices, and for tensors with gaps or gradients in another order, PyTorch's inductor
+        compiles it, once for each list of shapes that has gradients, which takes seconds and a C++
+        compiler. Where neither can, a warning says so, and the rule runs as it is. In the loop a
+        division by a number is a product with its reciprocal, which changes the last digits.
     **settings
         The rule's hyper-parameters, under PyTorch's names; `inspect.signature` shows them.
 
@@ -87,6 +91,8 @@ class RuleOptimizer(torch.optim.Optimizer):
     instead_of_sparse: ClassVar[str] = "use SGD without momentum or Adagrad, which take them"
     # Whether each parameter counts its steps; PyTorch's SGD does not.
     counts_steps: ClassVar[bool] = True
+
+    _books: Any = None  # what the compiled engine keeps from step to step; no copy has it
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -180,35 +186,63 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None):
         """Make one step; `closure`, if given, computes the loss anew and is returned."""
+        if not self._is_watched():
+            return self._step(closure)
+        return _watched_step(self) if closure is None else _watched_step(self, closure)
+
+    # PyTorch would wrap `step`, for hooks and profilers, in what costs more than a small step.
+    step.hooked = True  # type: ignore[attr-defined]
+
+    def _is_watched(self):
+        """Whether a hook or a profiler waits for this step; a class's own `step` is wrapped."""
+        return type(self).step is RuleOptimizer.step and bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _global_optimizer_pre_hooks
+            or _global_optimizer_post_hooks
+            or torch.autograd._profiler_enabled()
+        )
+
+    def _step(self, closure=None):
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with torch.no_grad(), np.errstate(all="ignore"):  # PyTorch does not warn of overflow either
-            for group in self.param_groups:
-                self._step_group(group)
+        groups = self._books.repeat(self) if self._books else self.param_groups
+        if groups:
+            # PyTorch does not warn of overflow either.
+            with torch.no_grad(), np.errstate(all="ignore"):
+                for group in groups:
+                    self._step_group(group)
         return loss
 
     def _step_group(self, group):
         _settle(group, self.defaults)  # a scheduler may have written what is no number of Python's
-        rule = self._rule_for(group)
+        rule, run = self._rule_for(group), eager.run
         params = [p for p in group["params"] if p.grad is not None]
         self._refuse_sparse(params, group, rule)
+        if self.defaults["compile"] and _can_be_compiled(rule):
+            params, run = _compiled_engine().take(self, group, rule, params)
+        self._run(run, group, rule, params)
+
+    def _run(self, run, group, rule, params):
+        """Step parameters of a group by an engine; sparse gradients have one of their own."""
         work = defaultdict(list)  # parameters may have joined at different steps
-        stateful = self.counts_steps or describe(rule).state
         for p in params:
-            state = self.state[p] if stateful else {}
-            t = next_step(state) if self.counts_steps else 1
-            kind = t, p.device, p.grad.layout
-            work[kind].append((p, self._slots_of(p, state, group, rule)))
-        compiled = self.defaults["compile"] and _can_be_compiled(rule)
-        run = _compiled_engine().run if compiled else eager.run
+            t, slots = self._entry(p, group, rule)
+            work[t, p.device, p.grad.layout].append((p, slots))
         for (t, _, layout), tensors in work.items():
             run_these = run if layout is torch.strided else eager.run_sparse
             run_these(rule, tensors, t, **self._settings_at(t, group, rule))
             if self.counts_steps:
                 for p, _ in tensors:
                     self.state[p]["step"].fill_(t)
+
+    def _entry(self, p, group, rule):
+        """The number of a parameter's next step, and the rule's state of it."""
+        state = self.state[p] if self.counts_steps or describe(rule).state else {}
+        t = next_step(state) if self.counts_steps else 1
+        return t, self._slots_of(p, state, group, rule)
 
     def _refuse_sparse(self, params, group, rule):
         if takes_sparse(rule) and not as_python(group["weight_decay"]):
@@ -365,6 +399,9 @@ def _hooks(*handles):
             handle.remove()
 
 
+_watched_step = torch.optim.Optimizer.profile_hook_step(RuleOptimizer._step)
+
+
 def _keep_out(group, keys):
     for key in keys:
         group.pop(key, None)
@@ -430,7 +467,7 @@ def _can_be_compiled(rule):
 
 
 def _compiled_engine():
-    """Imported by the first step that needs it, because inductor takes seconds to import."""
-    from adamtut.optim import inductor
+    """Imported by the first step that needs it."""
+    from adamtut.optim import traced
 
-    return inductor
+    return traced

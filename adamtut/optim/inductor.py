@@ -1,4 +1,4 @@
-"""The rules compiled by PyTorch's inductor: what `compile=True` runs.
+"""The rules compiled by PyTorch's inductor: what `compile=True` runs where `traced` does not.
 
 Numbers (rate, betas, t …) come in a tensor, so that one graph serves all their values. This is
 imported by the first step that needs it, because inductor takes seconds to import.
@@ -24,6 +24,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from adamtut.optim import eager
 from adamtut.optim.eager import are_numbers, update, views
+from adamtut.optim.trace import is_number, leaves, map_leaves
 from adamtut.progress import late_line
 
 aten = torch.ops.aten
@@ -53,7 +54,7 @@ def run(rule, tensors, t, **numbers):
         eager.run(rule, tensors, t, **numbers)
         return
     template = {"t": t, **numbers}
-    leaves = _leaves(template)
+    found = leaves(template)
     single = [False, False, *are_numbers(rule)]
     flat = [
         view if number else _at_least_1d(view)
@@ -61,8 +62,8 @@ def run(rule, tensors, t, **numbers):
         for view, number in zip(views(p, slots), single, strict=True)
     ]
     layout = [(a.shape, a.stride(), a.dtype, a.device) for a in flat]
-    key = (rule, *(float if _is_number(value) else value for value in leaves), *layout)
-    values = torch.tensor([v for v in leaves if _is_number(v)], dtype=torch.float64, device="cpu")
+    key = (rule, *(float if is_number(value) else value for value in found), *layout)
+    values = torch.tensor([v for v in found if is_number(v)], dtype=torch.float64, device="cpu")
     if key not in _kernels:
         with _one_at_a_time:
             apart = _is_unsteady(rule, tensors, layout)
@@ -103,7 +104,7 @@ def _kernel(rule, template, inputs):
     def function(*inputs):
         *flat, values = inputs
         numbers = iter(values.unbind())
-        settings = _map(lambda value: next(numbers) if _is_number(value) else value, template)
+        settings = map_leaves(lambda value: next(numbers) if is_number(value) else value, template)
         triples = [
             (flat[i], flat[i + 1], flat[i + 2 : i + width]) for i in range(0, len(flat), width)
         ]
@@ -113,24 +114,6 @@ def _kernel(rule, template, inputs):
     return compiled(function, inputs)
 
 
-def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _map(function, tree):
-    if isinstance(tree, dict):
-        return {key: _map(function, value) for key, value in tree.items()}
-    if isinstance(tree, tuple):
-        return tuple([_map(function, value) for value in tree])
-    return function(tree)
-
-
-def _leaves(tree):
-    leaves: list[Any] = []
-    _map(leaves.append, tree)
-    return leaves
-
-
 @cache
 def can_compile():
     """Whether there is a C++ compiler; where there is none, say so, once."""
@@ -138,8 +121,8 @@ def can_compile():
         get_cpp_compiler()
     except InvalidCxxCompiler as error:
         warnings.warn(
-            f"compile=True needs a C++ compiler, and the optimizer runs without it: {error} "
-            "Install g++ or clang++, or name one in the environment variable CXX.",
+            f"compile=True needs a C or C++ compiler, and the optimizer runs without it: {error} "
+            "Install gcc or clang, or name one in the environment variable CC or CXX.",
             RuntimeWarning,
             stacklevel=2,
         )

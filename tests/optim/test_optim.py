@@ -15,6 +15,10 @@ import numpy as np
 import pytest
 import torch
 from torch.optim import lr_scheduler as schedulers
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from adamtut import ops, optim
 from adamtut.optim import base, eager
@@ -769,8 +773,76 @@ def test_hooks_around_a_step():
     optimizer.register_step_post_hook(after)
     optimizer.step()
     assert [event for event, *_ in seen] == ["before", "after"]
+    assert all(given == [(optimizer,), {}] for _, _, *given in seen)
     start, end = seen[0][1], seen[1][1]
     torch.testing.assert_close(end, start - 1e-3 * replacement.sign())
+
+
+def register_hooks(optimizer, seen):
+    """Each way to watch a step; returns what ends it."""
+    return [
+        optimizer.register_step_pre_hook(lambda *_: seen.append("before")),
+        optimizer.register_step_post_hook(lambda *_: seen.append("after")),
+        register_optimizer_step_pre_hook(lambda *_: seen.append("all before")),
+        register_optimizer_step_post_hook(lambda *_: seen.append("all after")),
+    ]
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_each_hook_sees_a_step_once(compile):
+    """Alone too: PyTorch's wrapper, which calls them, is left out where there is none."""
+    optimizer = optim.Adam(params := parameters(), compile=compile)
+    for kept in range(4):
+        seen: list[str] = []
+        handles = register_hooks(optimizer, seen)
+        for i, handle in enumerate(handles):
+            if i != kept:
+                handle.remove()
+        train(optimizer, params, 1)
+        handles[kept].remove()
+        train(optimizer, params, 1)
+        assert seen == [["before", "after", "all before", "all after"][kept]]
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_profilers_see_a_step(compile):
+    optimizer = optim.Adam(params := parameters(), compile=compile)
+    train(optimizer, params, 1)
+    for profiler in (torch.profiler.profile, torch.autograd.profiler.profile):
+        with profiler() as profile:
+            train(optimizer, params, 1)
+        assert "Optimizer.step#Adam.step" in {event.key for event in profile.key_averages()}
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_a_step_of_ones_own_is_watched_once(compile):
+    """PyTorch wraps it, and it calls ours."""
+    seen = []
+
+    class Loud(optim.Adam):
+        def step(self, closure=None):
+            seen.append("own")
+            return super().step(closure)
+
+    optimizer = Loud(params := parameters(), compile=compile)
+    optimizer.register_step_pre_hook(lambda *_: seen.append("before"))
+    train(optimizer, params, 1)
+    assert seen == ["before", "own"]
+
+
+def test_a_closure_under_a_hook_is_called_once_with_gradients():
+    optimizer, seen = optim.Adam(params := parameters((2,))), []
+
+    def closure():
+        optimizer.zero_grad()
+        seen.append(loss := (params[0] ** 2).sum())
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure) is seen[-1]
+    optimizer.register_step_post_hook(lambda *_: seen.append("after"))
+    assert optimizer.step(closure) is seen[-2]
+    assert seen[2] == "after" and seen[1] < seen[0]
 
 
 @pytest.mark.parametrize("made", [optim.Adam, torch.optim.Adam])
@@ -1733,7 +1805,7 @@ def test_loading_does_not_warn_of_what_a_rule_does_with_zeros():
     optimizer.load_state_dict(optimizer.state_dict())
 
 
-# Without a C++ compiler.
+# Without a compiler.
 
 WITHOUT_COMPILER = """
 import warnings, torch
@@ -1757,6 +1829,7 @@ for each in caught:
 @pytest.mark.slow
 def test_without_a_compiler_a_warning_comes_once_and_the_eager_path_runs(tmp_path):
     environment = os.environ | {
+        "CC": str(tmp_path / "no-such-compiler"),
         "CXX": str(tmp_path / "no-such-compiler"),
         "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
     }

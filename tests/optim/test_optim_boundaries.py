@@ -6,7 +6,6 @@ import re
 import threading
 from collections import namedtuple
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.optim import lr_scheduler as schedulers
 
 from adamtut import ops, optim
-from adamtut.optim import base, inductor
+from adamtut.optim import inductor, native
 from adamtut.schedules import linear_decay
 from adamtut.traits import elementwise, rests_at_zero
 
@@ -522,8 +521,8 @@ def test_an_embedding_learns():
 def test_a_sparse_gradient_is_not_compiled(monkeypatch):
     """But stepped, beside the dense ones."""
     seen = []
-    engine = SimpleNamespace(run=lambda rule, tensors, t, **numbers: seen.extend(tensors))
-    monkeypatch.setattr(base, "_compiled_engine", lambda: engine)
+    monkeypatch.setattr(inductor, "run", lambda rule, tensors, t, **_: seen.extend(tensors))
+    monkeypatch.setattr(native, "compiler", lambda: None)
     p, q = parameters((5, 3), (5, 3))
     optimizer = optim.SGD([p, q], lr=1.0, compile=True)
     start = p.detach().clone()
@@ -531,6 +530,23 @@ def test_a_sparse_gradient_is_not_compiled(monkeypatch):
     optimizer.step()
     assert torch.equal(p, start - p.grad.to_dense())
     assert [tensor is q for tensor, _ in seen] == [True]
+
+
+def test_beside_a_sparse_gradient_the_dense_ones_go_by_the_loop(monkeypatch):
+    """And with sparse ones alone no compiler is asked for."""
+    monkeypatch.setattr(inductor, "run", None)
+    for params in (parameters((5, 3), (5, 3)), parameters((5, 3))):
+        optimizer, starts = (
+            optim.SGD(params, lr=1.0, compile=True),
+            [p.detach() + 0 for p in params],
+        )
+        for p in params:
+            p.grad = torch.ones_like(p)
+        optimizer.step()
+        params[0].grad = rows([1, 2])
+        optimizer.step()
+        expected = [starts[0] - 1 - rows([1, 2]).to_dense(), *(q - 2 for q in starts[1:])]
+        assert_equal(params, expected)
 
 
 def test_a_rule_of_ones_own_takes_them_if_it_declares_that_it_rests():
@@ -614,11 +630,23 @@ def graphs(monkeypatch):
     monkeypatch.setattr(inductor, "compiled", counted)
     monkeypatch.setattr(inductor, "_kernels", {})
     monkeypatch.setattr(inductor, "compile_fx", lambda graph_module, *_, **__: graph_module)
+    # As on another device: the loop in C takes nothing.
+    monkeypatch.setattr(native, "compiler", lambda: None)
     return made
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_betas_of_a_configuration_compile(pair, graphs):
+    check_betas(pair)
+    assert len(graphs) == 1
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_betas_of_a_configuration_enter_the_loop(pair):
+    check_betas(pair)
+
+
+def check_betas(pair):
     runs = []
     for compile in (True, False):
         optimizer = optim.Adam(params := parameters(), betas=PAIRS[pair]((0.8, 0.9)))
@@ -628,7 +656,6 @@ def test_betas_of_a_configuration_compile(pair, graphs):
             train(optimizer, params, 1, first=t)
         runs.append(params)
     assert_equal(*runs)
-    assert len(graphs) == 1
 
 
 def together(count, steps=3):
@@ -666,6 +693,10 @@ def assert_together(count):
 
 
 @pytest.mark.usefixtures("graphs")
+def test_threads_may_make_graphs_at_once():
+    assert_together(8)
+
+
 def test_threads_may_compile_at_once():
     assert_together(8)
 
@@ -673,6 +704,7 @@ def test_threads_may_compile_at_once():
 @pytest.mark.slow
 def test_threads_may_compile_at_once_with_inductor(monkeypatch):
     monkeypatch.setattr(inductor, "_kernels", {})
+    monkeypatch.setattr(native, "compiler", lambda: None)
     assert_together(4)
 
 
@@ -723,7 +755,6 @@ def test_a_list_that_changes_all_the_time_is_not_compiled_all_the_time(made, sha
     layouts = {p.shape for p in found}
     # A list that shares no parameter with others is a beginning of its own.
     assert len(graphs) <= len(layouts) + 2 * inductor.LISTS
-    print(made, len(graphs))
     assert_equal(found, experts(made, False, shapes))
 
 

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import warnings
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ import torch
 
 from adamtut import optim, rules
 from adamtut.diagnosis.mutants import SWAPS
-from adamtut.optim import base, classes, eager
+from adamtut.optim import base, classes, eager, traced
 from adamtut.traits import elementwise
 
 MODULES = (base, eager, classes)
@@ -274,7 +275,41 @@ def quiet(check):
 
 def sparse_gradients_are_not_compiled():
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_compiled_engine", lambda: traced)
         bounds.test_a_sparse_gradient_is_not_compiled(patch)
+
+
+def the_compiled_engine_is_told_what_to_take():
+    """It steps some, and says which are left and for whom."""
+    taken, run = [], []
+
+    def take(*given):
+        taken.append(given)
+        return given[-1][1:], lambda rule, tensors, t, **_: run.extend(p for p, _ in tensors)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_compiled_engine", lambda: SimpleNamespace(take=take))
+        optimizer = optim.Adam(params := contract.parameters(), compile=True)
+        contract.train(optimizer, params, 1)
+    ((*objects, some),) = taken
+    expected = optimizer, optimizer.param_groups[0], optim.Adam.rule
+    assert all(a is b for a, b in zip(objects, expected, strict=True))
+    assert list(map(id, some)) == list(map(id, params))
+    assert list(map(id, run)) == list(map(id, params[1:]))
+
+
+def plans_are_asked_and_the_rest_is_stepped():
+    """What the compiled engine has stepped is not stepped again, and in the order of groups."""
+    optimizer = optim.Adam([{"params": [p]} for p in contract.parameters()])
+    first, *others = optimizer.param_groups
+    optimizer._books = SimpleNamespace(repeat=lambda given: others if given is optimizer else [])
+    for group in optimizer.param_groups:
+        group["params"][0].grad = torch.ones_like(group["params"][0])
+    optimizer.step()
+    assert [len(optimizer.state[g["params"][0]]) > 0 for g in (first, *others)] == [
+        False,
+        *[True for _ in others],
+    ]
 
 
 CHECKS = [
@@ -322,6 +357,9 @@ CHECKS = [
     *calls(contract.test_closures, ("Adam",)),
     *calls(contract.test_zero_grad_and_repr, ("Adam",)),
     *calls(contract.test_hooks_around_a_step, ()),
+    *calls(contract.test_each_hook_sees_a_step_once, (False,)),
+    *calls(contract.test_a_step_of_ones_own_is_watched_once, (False,)),
+    *calls(contract.test_a_closure_under_a_hook_is_called_once_with_gradients, ()),
     *calls(contract.test_hooks_around_a_state_dict_see_and_may_replace_it, (optim.Adam,)),
     *calls(contract.test_hooks_before_a_load_may_replace_the_state, (optim.Adam,)),
     *calls(contract.test_hooks_before_a_load_may_unwrap_the_state, (optim.Adam,)),
@@ -446,6 +484,8 @@ CHECKS = [
         (*bounds.SPARSE[1], torch.complex64),
     ),
     sparse_gradients_are_not_compiled,
+    plans_are_asked_and_the_rest_is_stepped,
+    the_compiled_engine_is_told_what_to_take,
     *calls(bounds.test_a_rule_of_ones_own_takes_them_if_it_declares_that_it_rests, ()),
     *calls(
         bounds.test_elsewhere_they_are_refused_with_what_to_use_instead,
@@ -455,6 +495,7 @@ CHECKS = [
     what_is_not_elementwise_is_named,
     the_engine_is_the_one_asked_for,
     numpy_is_used_where_it_can_be,
+    *calls(contract.test_profilers_see_a_step, (False,)),  # takes longest
 ]
 
 
@@ -502,7 +543,7 @@ COMPILED = {"_compiled_engine"}
 
 
 def functions():
-    """Every function of `adamtut.optim` but those of inductor: name → (owner, function)."""
+    """Every function of `adamtut.optim` but those of compilers: name → (owner, function)."""
     found = {}
     for owner in (*MODULES, optim.RuleOptimizer, *contract.CLASSES.values()):
         for name, value in vars(owner).items():
@@ -516,7 +557,10 @@ def functions():
 
 def change(patch, owner, function, changed):
     """Put `changed` in the place of a function, in every module that has it by name."""
-    name = inspect.unwrap(getattr(function, "__func__", function)).__name__
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    name = plain.__name__
+    if hasattr(plain, "hooked"):
+        changed.hooked = plain.hooked  # or PyTorch would wrap it, and do what it no longer does
     for holder in MODULES if owner in MODULES else (owner,):
         if name in vars(holder):
             patch.setattr(holder, name, changed)
@@ -621,7 +665,19 @@ EQUIVALENT = {
             'settings["lr"] = lr | settings → known',
         ],
     },
-    "RuleOptimizer._step_group": {
+    "RuleOptimizer._is_watched": {
+        "the wrapper does the same, and takes longer": [
+            "return type(self).step is RuleOptimizer.step and b | type(self).step is RuleOptimiz"
+            " → part 0 alone",
+        ],
+    },
+    "RuleOptimizer._step": {
+        "nothing is done to no groups": [
+            "if groups: | groups → self",
+            "if groups: | if groups: → always True",
+        ],
+    },
+    "RuleOptimizer._entry": {
         "the rules of SGD do not use t": [
             "t = next_step(state) if self.counts_steps else 1 | 1 → 2",
             "t = next_step(state) if self.counts_steps else 1 | 1 → -1",

@@ -13,7 +13,7 @@ import torch
 from own_rules import OWN
 
 from adamtut import descend, optim
-from adamtut.optim import base, eager
+from adamtut.optim import base, eager, native
 from adamtut.registry import describe
 from adamtut.traits import elementwise
 
@@ -207,7 +207,14 @@ def test_what_is_not_elementwise_is_not_compiled_and_named_once(made, monkeypatc
     assert torch.equal(p, q)
 
 
-@pytest.mark.slow
+@pytest.fixture(params=["loop", pytest.param("inductor", marks=pytest.mark.slow)])
+def engine(request, monkeypatch):
+    """What compiles: the loop in C, or inductor, as on another device."""
+    if request.param == "inductor":
+        monkeypatch.setattr(native, "compiler", lambda: None)
+
+
+@pytest.mark.usefixtures("engine")
 @every_elementwise
 def test_what_is_elementwise_is_compiled(made):
     """It may want the parameter, start from it, and have a state that is one number."""
@@ -218,7 +225,7 @@ def test_what_is_elementwise_is_compiled(made):
         torch.testing.assert_close(p.detach(), q.detach(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_states_that_change_hands_when_compiled_are_the_places_that_were(dtype):
     p, _ = parameters(Remembering, dtype)
