@@ -621,6 +621,10 @@ fault(GUARD, "verdict true", claim(verdict="true"))
 fault(GUARD, "kind rumour", claim(kind="rumour"))
 fault(GUARD, "is not of its chapter", claim(chapter=2))
 fault(GUARD, "no chapter 01_gone.ipynb", claim(settled_in="01_gone.ipynb"))
+fault(GUARD, "is not the page 1", claim(settled_in="intro.md"))
+fault(GUARD, "no page gone.md", claim(chapter="gone", settled_in="gone.md"))
+fault(GUARD, "the label (s1-falls)= once", claim(chapter="intro", settled_in="intro.md"))
+fault(GUARD, "no def test_s1_falls() in tests", claim(chapter="intro", settled_in="intro.md"))
 
 GUARD = "labels_each_thing_once"
 fault(GUARD, "label s1-falls", another_chapter("02_b.ipynb", text_cell("(s1-falls)=\n## Falls")))
