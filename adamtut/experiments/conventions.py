@@ -758,7 +758,7 @@ run = partial(
     measure,
     SETTINGS,
     seeds=1,
-    data=f"{STEPS} gradients whose size differs by 1e5 between the coordinates",
+    data=f"{STEPS} badly scaled gradients, up to a hundred thousand times as large as others",
     libraries=("numpy", "torch", "optax", "keras"),
 )
 

@@ -6,6 +6,7 @@
     ```{defaults-of-2017}                what the digest lists, beside today's
     ```{stacked}                         a table of Markdown, one cell under another on a phone
     {default}`torch AdamW lr`            a default number
+    {setting}`EPS`                       a setting of the measurements
     {apart}`Keras adam: eps …`           one of the numbers: of a convention, or of a pair that is
                                          shipped, `adam torch Keras tiny`
 
@@ -33,6 +34,7 @@ NAMES = LABELS | {"adamw": "AdamW"}
 MODULES = {"torch": "torch.optim.", "optax": "optax.", "Keras": "keras.optimizers."}
 # Two paths that rounding alone keeps apart; the shortest of them are 1e-6 long.
 ROUNDING = 1e-10
+PERCENT = "\u00a0%"
 
 SAID = [
     (r"\b([a-z]+_\w+(?:=\w+)?|optax\.\w+|lr)\b", r"`\1`"),
@@ -60,14 +62,14 @@ def percent(share: float) -> str:
     if share < ROUNDING:
         return "equal"
     if share < 1e-5:
-        return f"{power(100 * share)} %"
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+        return f"{power(100 * share)}{PERCENT}"
+    return f"{100 * share:.0f}{PERCENT}" if share >= 0.1 else f"{100 * share:.2g}{PERCENT}"
 
 
 def size(run: dict) -> str:
     """Of a convention: what is as small as NAdam's float32 is no rounding there."""
     share = run["size"]
-    return f"{power(100 * share)} %" if share < 1e-5 else percent(share)
+    return f"{power(100 * share)}{PERCENT}" if share < 1e-5 else percent(share)
 
 
 def runs(key: str) -> list[dict]:
@@ -95,6 +97,12 @@ def default(name: str) -> str:
     raise KeyError(name)
 
 
+def setting(name: str) -> str:
+    """The number that the role {setting} names; a pair has commas."""
+    value = vars(conventions)[name]
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def role(look_up):
     """A role that writes what is found under its text."""
 
@@ -102,7 +110,7 @@ def role(look_up):
         try:
             return [nodes.Text(look_up(text))], []
         except KeyError:
-            message = f"{{{name}}}: book/results/conventions.json has no {text!r}"
+            message = f"{{{name}}}: the stored conventions have no {text!r}"
             error = inliner.reporter.error(message, line=lineno)
             return [inliner.problematic(rawtext, rawtext, error)], [error]
 
@@ -116,17 +124,22 @@ def lines_of_rows(source: str) -> dict[str, int]:
 
 
 def convention_rows(rule: str):
-    """Library, what it does and instead of what, by how much that matters, and the row."""
+    """Libraries, what they do and instead of what, by how much that matters, and their rows."""
     here, lines = address(), lines_of_rows((ROOT / SOURCE).read_text(encoding="utf-8"))
+    alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in conventions.TABLE:
         if row.rule != rule:
             continue
         (run,) = (run for run in runs("convention") if run["convention"] == str(row))
         words = said(row.convention) + (f"; *not* {said(row.than)}" if row.than else "")
-        place = f"line {lines[str(row)]}"
+        place = f"line\u00a0{lines[str(row)]}"
         if here:
             place = f"[{place}]({here.source(SOURCE)}#L{lines[str(row)]})"
-        yield [row.library, words, size(run) if row.than else "equal", place]
+        far = f"{size(run)} apart" if row.than else "equal"
+        alike.setdefault((words, far), []).append((row.library, place))
+    for (words, far), found in alike.items():
+        libraries, places = (", ".join(each) for each in zip(*found, strict=True))
+        yield [libraries, words, far, places]
 
 
 def default_rows(names: list[str]):
@@ -173,28 +186,38 @@ def eps(defaults: dict) -> str:
 
 
 class Made(Table):
-    """A table of this page: a card a row on a phone, read again when the result changes."""
+    """A table of this page, read again when the result changes."""
 
     def run(self):
         self.env.note_dependency(str(ROOT / "book" / "results" / "conventions.json"))
-        found = super().run()
-        for node in found:
-            for made in node.findall(nodes.table):
-                made["classes"].append("stacked")
-        return found
+        return super().run()
 
 
-class Conventions(Made):
+class Cards(Made):
+    """On a phone a row is a card."""
+
+    def run(self):
+        return stacked(super().run())
+
+
+def stacked(found):
+    for node in found:
+        for made in node.findall(nodes.table):
+            made["classes"].append("stacked")
+    return found
+
+
+class Conventions(Cards):
     required_arguments = 1
 
     def lines(self):
         rows = list(convention_rows(self.arguments[0]))
         if not rows:
             raise self.error(f"no library has a convention for {self.arguments[0]}")
-        return table(["Library", "What it does", "Apart", "Test"], rows)
+        return table(["Library", "What it does", "How far", "Test"], rows)
 
 
-class LibraryDefaults(Made):
+class LibraryDefaults(Cards):
     required_arguments = 1
     final_argument_whitespace = True
 
@@ -207,10 +230,10 @@ class LibrariesApart(Made):
         result = load("conventions")
         versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
         made = table(["Rule", "torch, optax", "torch, Keras", "optax, Keras"], apart_rows())
-        return [*made, "", f"{result['data']}; {versions}; {result['date']}.".capitalize()]
+        return [*made, "", f"Over {result['data']}; {versions}; {result['date']}."]
 
 
-class DefaultsOf2017(Made):
+class DefaultsOf2017(Cards):
     def lines(self):
         return table(["Library", "In 2017, as listed", "Today"], rows_of_2017())
 
@@ -223,9 +246,7 @@ class Stacked(SphinxDirective):
     def run(self):
         container = nodes.container()
         self.state.nested_parse(self.content, self.content_offset, container)
-        for made in container.findall(nodes.table):
-            made["classes"].append("stacked")
-        return container.children
+        return stacked(container.children)
 
 
 def setup(app):
@@ -236,6 +257,7 @@ def setup(app):
     app.add_directive("stacked", Stacked)
     app.add_role("apart", role(number))
     app.add_role("default", role(default))
+    app.add_role("setting", role(setting))
     return {
         "parallel_read_safe": True,
         "parallel_write_safe": True,
