@@ -62,6 +62,8 @@ DOWNLOADS = {"data.airfoil", "data.mnist"}
 VERDICTS = ["holds", "wrong", "holds-with-limits", "contested", "context"]
 KINDS = ["algorithm", "equation", "claim", "experiment", "defaults", "erratum"]
 FIELDS = {"id", "source", "chapter", "kind", "statement", "verdict", "reason", "settled_in"}
+# Where an error arose; what is wrong, and nothing else, has an origin.
+ORIGINS = ["paper", "translation", "tutorial", "library"]
 # What the page of a chapter shows, in lines of code.
 LONGEST_CELL, MOST_LINES = 12, 180
 FOLDED = {"setup", "check", "hide-input", "hide-cell", "remove-input", "remove-cell"}
@@ -858,9 +860,13 @@ def has_a_sound_ledger(book, folder):
         if times > 1:
             yield f"claims.yml: {times} entries {name}: join them"
     for claim in ledger["claims"]:
-        if claim.keys() != FIELDS or not all(claim.values()):
-            yield f"claims.yml, {claim['id']}: the fields must be {sorted(FIELDS)}, none empty"
+        fields = FIELDS | ({"origin"} if claim.get("verdict") == "wrong" else set())
+        if claim.keys() != fields or not all(claim.values()):
+            yield f"claims.yml, {claim['id']}: the fields must be {sorted(fields)}, none empty"
             continue
+        for origin in claim.get("origin", {}):
+            if origin not in ORIGINS:
+                yield f"claims.yml, {claim['id']}: origin {origin}: take one of {ORIGINS}"
         if claim["source"] not in ledger["sources"]:
             yield f"claims.yml, {claim['id']}: no source {claim['source']}: list it under sources"
         if not claim["id"].startswith(f"{claim['source'].lower()}-"):
