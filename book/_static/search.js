@@ -37,8 +37,10 @@
     const page = new DOMParser().parseFromString(html, "text/html");
     const article = page.querySelector("article") || page.body;
     const found = anchor && page.getElementById(anchor.slice(1));
-    // A term of the glossary has its name there, and what it means after it.
-    const part = (found?.localName === "dt" ? found.nextElementSibling : found) || article;
+    // A term of the glossary has its name there, and what it means after it; an entry of the index
+    // has an empty place before its heading.
+    const place = found?.localName === "span" ? found.closest("section") : found;
+    const part = (place?.localName === "dt" ? place.nextElementSibling : place) || article;
     for (const e of part.querySelectorAll(DROPPED)) e.remove();
     for (const e of part.querySelectorAll(".katex-display")) e.replaceWith(" … ");
     for (const e of part.querySelectorAll(".katex")) e.replaceWith(say(e.querySelector("math")));

@@ -90,6 +90,10 @@ def test_what_stands_under_a_result_can_be_read(chromium):
         assert made(PAGE, ["means"], "#term-a") == ["What a word means."]
         (text,) = made(PAGE, ["nowhere"], "#end")
         assert text.startswith("many words")
+        (text,) = made(
+            PAGE.replace('id="end">', 'id="end"><span id="index-0"></span>'), ["x"], "#index-0"
+        )
+        assert text.startswith("many words")
         chapter = (SITE / "book" / "09_convergence.html").read_text(encoding="utf-8")
         texts = made(chapter, ["converge", "corrections", "average", "xylophone"])
     assert [text for text in texts if re.search(r"\\|\u200b|[a-z][.?!][A-Z]", text)] == []

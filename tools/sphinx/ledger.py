@@ -152,7 +152,9 @@ class Errata(Statements):
                 [self.line(claim.reason), link(claim, by="both")],
             ]
             rows.append(row(cells, "erratum"))
-        return [table(("What it says", "What is right, and the check"), rows)]
+        made = table(("What it says", "What is right, and the check"), rows)
+        made["classes"].append("errata")
+        return [made]
 
 
 def filter_form(claims: list[Claim]) -> str:
