@@ -63,6 +63,31 @@
     return summary;
   };
 
+  // A question of several words finds the headings that have them all, the shortest first. Sphinx
+  // looks for the question as it is typed, in titles at most twice as long.
+  const HEADINGS = 5;
+  const perform = Search._performSearch;
+  Search._performSearch = (query, terms, ...others) => {
+    const found = perform(query, terms, ...others);
+    if (!/\S[\s-]+\S/.test(query) || !terms.size) return found;
+    const { alltitles, docnames, filenames, titles } = Search._index, stemmer = new Stemmer();
+    const headings = [];
+    for (const [title, places] of Object.entries(alltitles)) {
+      const stems = splitQuery(title.toLowerCase()).map((word) => stemmer.stemWord(word));
+      if (![...terms].every((term) => stems.includes(term))) continue;
+      for (const [file, id] of places) {
+        if (id === null || titles[file] === title) continue;
+        const name = `${titles[file]} > ${title}`;
+        headings.push([docnames[file], name, `#${id}`, null, -stems.length, filenames[file]]);
+      }
+    }
+    const best = headings.sort((a, b) => b[4] - a[4]).slice(0, HEADINGS).reverse();
+    const isBest = (one) => best.some((other) => one[0] === other[0] && one[2] === other[2]);
+    const rest = found.filter((one) => !isBest(one));
+    const pages = rest.filter((one) => one[4] >= 1000 && !one[2]);
+    return [...rest.filter((one) => !pages.includes(one)), ...best, ...pages];
+  };
+
   // The words are marked on the page of a result, and not on one that the reader goes to instead.
   const KEY = "sphinx_highlight_terms";
   const parse = Search._parseQuery;
