@@ -37,8 +37,10 @@
     const page = new DOMParser().parseFromString(html, "text/html");
     const article = page.querySelector("article") || page.body;
     const found = anchor && page.getElementById(anchor.slice(1));
-    // A term of the glossary has its name there, and what it means after it.
-    const part = (found?.localName === "dt" ? found.nextElementSibling : found) || article;
+    // A term of the glossary has its name there, and what it means after it; an entry of the index
+    // has an empty place before its heading.
+    const place = found?.localName === "span" ? found.closest("section") : found;
+    const part = (place?.localName === "dt" ? place.nextElementSibling : place) || article;
     for (const e of part.querySelectorAll(DROPPED)) e.remove();
     for (const e of part.querySelectorAll(".katex-display")) e.replaceWith(" … ");
     for (const e of part.querySelectorAll(".katex")) e.replaceWith(say(e.querySelector("math")));
@@ -59,6 +61,31 @@
     const cut = [start ? "… " : "", text.slice(start, end), end < text.length ? " …" : ""];
     summary.textContent = cut.join("");
     return summary;
+  };
+
+  // A question of several words finds the headings that have them all, the shortest first. Sphinx
+  // looks for the question as it is typed, in titles at most twice as long.
+  const HEADINGS = 5;
+  const perform = Search._performSearch;
+  Search._performSearch = (query, terms, ...others) => {
+    const found = perform(query, terms, ...others);
+    if (!/\S[\s-]+\S/.test(query) || !terms.size) return found;
+    const { alltitles, docnames, filenames, titles } = Search._index, stemmer = new Stemmer();
+    const headings = [];
+    for (const [title, places] of Object.entries(alltitles)) {
+      const stems = splitQuery(title.toLowerCase()).map((word) => stemmer.stemWord(word));
+      if (![...terms].every((term) => stems.includes(term))) continue;
+      for (const [file, id] of places) {
+        if (id === null || titles[file] === title) continue;
+        const name = `${titles[file]} > ${title}`;
+        headings.push([docnames[file], name, `#${id}`, null, -stems.length, filenames[file]]);
+      }
+    }
+    const best = headings.sort((a, b) => b[4] - a[4]).slice(0, HEADINGS).reverse();
+    const isBest = (one) => best.some((other) => one[0] === other[0] && one[2] === other[2]);
+    const rest = found.filter((one) => !isBest(one));
+    const pages = rest.filter((one) => one[4] >= 1000 && !one[2]);
+    return [...rest.filter((one) => !pages.includes(one)), ...best, ...pages];
   };
 
   // The words are marked on the page of a result, and not on one that the reader goes to instead.

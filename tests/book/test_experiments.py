@@ -26,8 +26,8 @@ RESULTS = BOOK / "results"
 BENCHMARKS = {"optimizer_step"}  # written by a script of its own; see test_benchmarks.py
 STORED = sorted({path.stem for path in RESULTS.glob("*.json")} - BENCHMARKS)
 every_result = pytest.mark.parametrize("name", STORED)
-# No chance in them, so one run says it all.
-DETERMINISTIC = {"framework_defaults"}  # reads the signatures of installed libraries
+# No chance in them, so one run says it all: signatures of installed libraries, and fixed streams.
+DETERMINISTIC = {"framework_defaults", "conventions"}
 
 SETTINGS = [{"rule": "gd", "lr": 0.1}, {"rule": "adam", "lr": 0.01}]
 

@@ -964,7 +964,8 @@ def test_requirements_are_what_is_imported():
     for chapter in CHAPTERS.values():
         sources += [cell.source for cell in chapter.cells if cell.cell_type == "code"]
     names = set().union(*map(imported, sources)) - set(sys.stdlib_module_names) - {"adamtut"}
-    names -= {"IPython", "matplotlib_inline", "jax"}  # part of Jupyter; only for whoever has it
+    names -= {"IPython", "matplotlib_inline"}  # part of Jupyter
+    names -= {"jax", "keras", "optax"}  # only for whoever has them, and no chapter needs them
     needed = {name.replace("scikit-", "sk") for name in setup_cell.NEEDED}
     assert names - needed == set()
     # scikit-learn brings scipy, and a chapter may use it; adamtut.data loads pooch by its name.

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 from jax import numpy as jnp
-from oracles import LR, STEPS, streams
 
 from adamtut import rules, schedules
+from adamtut.experiments.conventions import LR, STEPS, streams
 from adamtut.ops import maximum, minimum
 from adamtut.registry import RULES, describe
 

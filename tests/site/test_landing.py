@@ -104,7 +104,13 @@ def test_a_strip_names_both_neighbours():
     assert f'<a rel="prev" href="../index.html">‹ {BOOK.title}</a>' in text
     assert f'href="{BOOK.chapters[1].name}.html">{BOOK.chapters[1].heading} ›</a>' in text
     assert f"{first.minutes} minutes to read" in text
-    assert "ledger.html" in way.strip(last, BOOK)
+    assert "questions.html" in way.strip(last, BOOK)
+
+
+def test_a_chapter_ends_with_the_pages_by_symptom():
+    text = way.look_up(BOOK.chapters[0], BOOK)
+    assert '<a href="questions.html">Your question</a>' in text
+    assert '<a href="conventions.html">Defaults and conventions</a>' in text
 
 
 def test_pictures_have_their_sizes(tmp_path):

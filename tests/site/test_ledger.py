@@ -1,5 +1,7 @@
 """tools/sphinx/ledger.py: statements, what became of them, and where."""
 
+import re
+
 import pytest
 import yaml
 from small_book import SmallBook, words
@@ -53,8 +55,11 @@ def book(tmp_path):
     source = tmp_path / "source"
     (source / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
 
-    def build(claims=CLAIMS, **pages):
+    def build(claims=CLAIMS, origin=None, **pages):
         ledger = {"sources": {"S1": "one", "S2": "two"}, "claims": [entry(*c) for c in claims]}
+        for claim in ledger["claims"]:
+            if origin and claim["verdict"] == "wrong":
+                claim["origin"] = origin
         (source / "book" / "claims.yml").write_text(yaml.safe_dump(ledger), encoding="utf-8")
         bibliography = {"bibliography": "# Bibliography\n\n```{bibliography}\n```\n"}
         return made.build(**PAGES | bibliography | pages)
@@ -167,3 +172,40 @@ def test_the_ledger_of_this_book_is_read():
     for claim in claims:
         assert f"{{{claim.source}," in works
         assert claim.verdict in ledger.VERDICTS
+
+
+ERRATA = "# Errata\n\n```{errata} paper\n```\n\n```{errata} tutorial\n```\n"
+
+
+def test_every_error_of_the_ledger_is_on_the_errata_page_under_its_origin():
+    wrong = [claim for claim in ledger.read(BOOK / "claims.yml") if claim.verdict == "wrong"]
+    text = (BOOK / "errata.md").read_text(encoding="utf-8")
+    kinds = re.findall(r"^```{errata} (\w+)$", text, re.MULTILINE)
+    assert len(wrong) >= 30
+    assert {kind for claim in wrong for kind in claim.origin} == {*kinds}
+    assert all(claim.origin for claim in wrong)
+    works = (BOOK / "references.bib").read_text(encoding="utf-8")
+    assert all(f"{{{key}," in works for claim in wrong for key in claim.origin.values())
+
+
+def test_the_errata_name_the_origin_the_right_and_the_section(book):
+    pages, warnings = book(origin={"paper": "two"}, errata=ERRATA.partition("\n\n```{errata} t")[0])
+    assert warnings == []
+    (row,) = pages["errata"].select("table.statements tbody tr")
+    assert [words(p) for p in row.find_all("p")] == [
+        "eps is 10E-8.",
+        "Two [2002], passed on by One [2001]",
+        "Ten times that.",
+        r"5a. Adam: The name, by \(m\)",
+    ]
+    assert links(pages["errata"])[0][1] == "05_adam.html#s1-eps"
+
+
+def test_a_source_is_not_said_to_pass_on_what_is_its_own(book):
+    pages, _ = book(origin={"paper": "one"}, errata=ERRATA.partition("\n\n```{errata} t")[0])
+    assert words(pages["errata"].select_one("td .source, td p.source")) == "One [2001]"
+
+
+def test_a_kind_of_text_without_errors_is_noticed(book):
+    _, (error,) = book(origin={"paper": "one"}, errata=ERRATA)
+    assert "has nothing wrong whose origin is a tutorial" in error

@@ -90,6 +90,10 @@ def test_what_stands_under_a_result_can_be_read(chromium):
         assert made(PAGE, ["means"], "#term-a") == ["What a word means."]
         (text,) = made(PAGE, ["nowhere"], "#end")
         assert text.startswith("many words")
+        (text,) = made(
+            PAGE.replace('id="end">', 'id="end"><span id="index-0"></span>'), ["x"], "#index-0"
+        )
+        assert text.startswith("many words")
         chapter = (SITE / "book" / "09_convergence.html").read_text(encoding="utf-8")
         texts = made(chapter, ["converge", "corrections", "average", "xylophone"])
     assert [text for text in texts if re.search(r"\\|\u200b|[a-z][.?!][A-Z]", text)] == []
@@ -142,7 +146,13 @@ def test_words_are_marked_on_a_result_and_nowhere_else(chromium, address):
 
 
 def test_the_search_leads_on_where_it_finds_nothing(chromium, address):
-    ways = ["index.html", "book/glossary.html", "book/notation.html", "genindex.html"]
+    ways = [
+        "index.html",
+        "book/questions.html",
+        "book/glossary.html",
+        "book/notation.html",
+        "genindex.html",
+    ]
     with search(chromium, address, "xylophone") as page:
         page.locator(".leads-on").wait_for()
         links = page.locator(".leads-on a").evaluate_all("all => all.map(a => a.href)")

@@ -46,7 +46,8 @@ NO_RULE_CELL = {
 }
 # Stored results in which nothing is random, by name → why.
 NOTHING_RANDOM: dict[str, str] = {
-    "framework_defaults": "defaults read from the signatures of installed libraries"
+    "conventions": "the paths of libraries over fixed gradients, and their default numbers",
+    "framework_defaults": "defaults read from the signatures of installed libraries",
 }
 
 # nbval obeys these tags, nbclient (which stores the outputs) the last one.
@@ -61,6 +62,8 @@ DOWNLOADS = {"data.airfoil", "data.mnist"}
 VERDICTS = ["holds", "wrong", "holds-with-limits", "contested", "context"]
 KINDS = ["algorithm", "equation", "claim", "experiment", "defaults", "erratum"]
 FIELDS = {"id", "source", "chapter", "kind", "statement", "verdict", "reason", "settled_in"}
+# Where an error arose; what is wrong, and nothing else, has an origin.
+ORIGINS = ["paper", "translation", "tutorial", "library"]
 # What the page of a chapter shows, in lines of code.
 LONGEST_CELL, MOST_LINES = 12, 180
 FOLDED = {"setup", "check", "hide-input", "hide-cell", "remove-input", "remove-cell"}
@@ -857,9 +860,13 @@ def has_a_sound_ledger(book, folder):
         if times > 1:
             yield f"claims.yml: {times} entries {name}: join them"
     for claim in ledger["claims"]:
-        if claim.keys() != FIELDS or not all(claim.values()):
-            yield f"claims.yml, {claim['id']}: the fields must be {sorted(FIELDS)}, none empty"
+        fields = FIELDS | ({"origin"} if claim.get("verdict") == "wrong" else set())
+        if claim.keys() != fields or not all(claim.values()):
+            yield f"claims.yml, {claim['id']}: the fields must be {sorted(fields)}, none empty"
             continue
+        for origin in claim.get("origin", {}):
+            if origin not in ORIGINS:
+                yield f"claims.yml, {claim['id']}: origin {origin}: take one of {ORIGINS}"
         if claim["source"] not in ledger["sources"]:
             yield f"claims.yml, {claim['id']}: no source {claim['source']}: list it under sources"
         if not claim["id"].startswith(f"{claim['source'].lower()}-"):
@@ -868,10 +875,29 @@ def has_a_sound_ledger(book, folder):
             yield f"claims.yml, {claim['id']}: verdict {claim['verdict']}: take one of {VERDICTS}"
         if claim["kind"] not in KINDS:
             yield f"claims.yml, {claim['id']}: kind {claim['kind']}: take one of {KINDS}"
+        if claim["settled_in"].endswith(".md"):
+            for fault in settled_on_a_page(claim, folder):
+                yield f"claims.yml, {claim['id']}: {fault}"
+            continue
         if not claim["settled_in"].startswith(f"{claim['chapter']:02d}_"):
             yield f"claims.yml, {claim['id']}: {claim['settled_in']} is not of its chapter"
         if folder / claim["settled_in"] not in book:
             yield f"claims.yml, {claim['id']}: no chapter {claim['settled_in']}: write it"
+
+
+def settled_on_a_page(claim, folder):
+    """A page has no code; a test that bears the name of the statement checks it."""
+    page = folder / claim["settled_in"]
+    if page.stem != claim["chapter"]:
+        yield f"{page.name} is not the page {claim['chapter']}"
+    if not page.is_file():
+        yield f"no page {page.name}: write it"
+    elif list(labels(page.read_text(encoding="utf-8"))).count(claim["id"]) != 1:
+        yield f"{page.name} must have the label ({claim['id']})= once"
+    test = f"def test_{claim['id'].replace('-', '_')}("
+    tests = (folder.parent / "tests").rglob("test_*.py")
+    if not any(test in path.read_text(encoding="utf-8") for path in tests):
+        yield f"no {test}) in tests: write it"
 
 
 @book_guard

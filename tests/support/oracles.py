@@ -8,10 +8,8 @@ import numpy as np
 import optax
 import torch
 
+from adamtut.experiments.conventions import LR, streams
 from adamtut.schedules import linear_decay
-
-STEPS = 50
-LR = 0.01
 
 
 class PaperOptimizer:
@@ -200,19 +198,6 @@ CASES = {
 
 # torch keeps NAdam's product of momenta in float32.
 TOLERANCES = {"nadam": 2e-10}
-
-
-def streams(steps: int = STEPS) -> dict[str, np.ndarray]:
-    """Gradient streams (steps, 6) that are hard on an optimizer."""
-    rng = np.random.default_rng(0)
-    normal = rng.normal(size=(steps, 6))
-    return {
-        "badly scaled": normal * 10.0 ** np.arange(-3, 3),
-        "sparse": normal * (rng.random((steps, 6)) < 0.1),
-        "heavy-tailed": rng.standard_cauchy((steps, 6)),
-        # 1e-6, where Yogi's v starts, is the square of the first; zeros shall stay zeros
-        "constant": np.tile([1e-3, 0.0, 1.0, -1.0, 1e3, -0.1], (steps, 1)),
-    }
 
 
 @cache

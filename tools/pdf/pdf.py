@@ -70,8 +70,8 @@ MORE_FACES = [  # family, weight, style, file
 # file, the code that draws a figure, which is hidden online too, and the reply to each answer of
 # a prediction, which is for who has just given it, and what filters the ledger.
 LEFT_OUT = (
-    ".headerlink, script, .toctree-wrapper, .launch, .downloads, .above-input, summary, button, "
-    ".predict .replies, .predict div.verdict, .ledger fieldset"
+    ".headerlink, script, .toctree-wrapper, .launch, .look-up, .downloads, .above-input, summary, "
+    "button, .predict .replies, .predict div.verdict, .ledger fieldset"
 )
 
 MARKS = r"[,.;:!?)\]’”]*"

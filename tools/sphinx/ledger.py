@@ -1,12 +1,13 @@
-"""Statements on trial: `trial` lists those of a chapter, `ledger` those of the whole book.
+"""Statements on trial: `trial` lists those of a chapter, `ledger` those of the whole book, and
+`errata` what is wrong and arose in a kind of text: paper, translation, tutorial, library.
 
-Both are made from book/claims.yml, and lead to the labels where the statements are settled.
+All are made from book/claims.yml, and lead to the labels where the statements are settled.
 """
 
 import html
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -37,6 +38,7 @@ class Claim:
     verdict: str
     reason: str
     page: str  # 05_adam
+    origin: dict[str, str] = field(default_factory=dict)  # where an error arose: paper → key
 
     @property
     def citation(self) -> str:
@@ -55,13 +57,15 @@ def read(path: Path) -> list[Claim]:
             claim["verdict"],
             claim.get("reason", ""),
             Path(claim["settled_in"]).stem,
+            claim.get("origin", {}),
         )
         for claim in ledger["claims"]
     ]
 
 
 class settled(nodes.Inline, nodes.Element):  # noqa: N801 (docutils names nodes so)
-    """A link to where a claim is settled; a chapter calls it by section, the ledger by chapter."""
+    """A link to where a claim is settled; a chapter calls it by section, the ledger by chapter,
+    and the errata by both."""
 
 
 class Statements(SphinxDirective):
@@ -73,24 +77,31 @@ class Statements(SphinxDirective):
         return read(path)
 
     def table(self, claims: list[Claim], by: str) -> nodes.table:
-        group = nodes.tgroup(cols=len(HEADS))
-        group += [nodes.colspec(colwidth=1) for _ in HEADS]
-        group += nodes.thead("", row(nodes.paragraph("", head) for head in HEADS))
-        body = nodes.tbody()
+        rows = []
         for claim in claims:
-            link = settled(claim=claim.id, by=by)
             cells = [
                 [self.line(claim.statement), self.line(claim.citation, "source")],
                 nodes.paragraph("", VERDICTS[claim.verdict], classes=["verdict"]),
-                [self.line(claim.reason), nodes.paragraph("", "", link, classes=["settled"])],
+                [self.line(claim.reason), link(claim, by)],
             ]
-            body += row(cells, f"v-{claim.verdict}")
-        group += body
-        return nodes.table("", group, classes=["colwidths-auto", "statements"])
+            rows.append(row(cells, f"v-{claim.verdict}"))
+        return table(HEADS, rows)
 
     def line(self, text: str, *classes: str) -> nodes.paragraph:
         words, _ = self.state.inline_text(text, self.lineno)
         return nodes.paragraph("", "", *words, classes=list(classes))
+
+
+def table(heads, rows: list[nodes.row]) -> nodes.table:
+    group = nodes.tgroup(cols=len(heads))
+    group += [nodes.colspec(colwidth=1) for _ in heads]
+    group += nodes.thead("", row(nodes.paragraph("", head) for head in heads))
+    group += nodes.tbody("", *rows)
+    return nodes.table("", group, classes=["colwidths-auto", "statements"])
+
+
+def link(claim: Claim, by: str) -> nodes.paragraph:
+    return nodes.paragraph("", "", settled(claim=claim.id, by=by), classes=["settled"])
 
 
 def row(cells, *classes: str) -> nodes.row:
@@ -118,6 +129,32 @@ class Ledger(Statements):
         page += nodes.raw("", filter_form(claims), format="html")
         page += self.table(claims, by="chapter")
         return [page]
+
+
+class Errata(Statements):
+    """What is wrong and arose in one kind of text."""
+
+    required_arguments = 1
+
+    def run(self):
+        kind = self.arguments[0]
+        claims = [claim for claim in self.claims() if kind in claim.origin]
+        if not claims:
+            raise self.error(f"book/claims.yml has nothing wrong whose origin is a {kind}")
+        self.env.metadata[self.env.docname]["ledger"] = True
+        rows = []
+        for claim in claims:
+            origin = f"{{cite:t}}`{claim.origin[kind]}`"
+            if claim.source not in claim.origin.values():
+                origin += f", passed on by {claim.citation}"
+            cells = [
+                [self.line(claim.statement), self.line(origin, "source")],
+                [self.line(claim.reason), link(claim, by="both")],
+            ]
+            rows.append(row(cells, "erratum"))
+        made = table(("What it says", "What is right, and the check"), rows)
+        made["classes"].append("errata")
+        return [made]
 
 
 def filter_form(claims: list[Claim]) -> str:
@@ -150,6 +187,8 @@ def lead(app, doctree, docname):
         words = [nodes.Text(app.env.titles[page].astext())]
         if node["by"] == "section":
             words = section_title(app.env, page, name)
+        elif node["by"] == "both":
+            words = [*words, nodes.Text(": "), *section_title(app.env, page, name)]
         uri = app.builder.get_relative_uri(docname, page) if page != docname else ""
         node.replace_self(nodes.reference("", "", *words, refuri=f"{uri}#{name}", internal=True))
 
@@ -177,6 +216,7 @@ def setup(app):
     app.add_node(settled)
     app.add_directive("trial", Trial)
     app.add_directive("ledger", Ledger)
+    app.add_directive("errata", Errata)
     app.connect("doctree-resolved", lead)
     app.connect("env-get-outdated", reread)
     return {

@@ -1,4 +1,5 @@
-"""Finding the way: a strip under each chapter's title, with its neighbours and minutes to read.
+"""Finding the way: a strip under each chapter's title, with its neighbours and minutes to read, and
+at its end a way to the pages by symptom.
 
 book/_static/way.js adds how far one has read, and ticks the chapters that were read to their end.
 """
@@ -26,6 +27,20 @@ def neighbour(page: book.Page, other: book.Page, rel: str, words: str) -> str:
     return f'<a rel="{rel}" href="{address}">{words.format(html.escape(other.heading))}</a>'
 
 
+# The pages for whoever comes with a symptom; each chapter ends with them.
+LOOK_UP = ("book/questions", "book/conventions")
+
+
+def look_up(page: book.Page, found: book.Book) -> str:
+    """The line at a chapter's end."""
+    links = [
+        f'<a href="{relative_uri(f"{page.docname}.html", f"{name}.html")}">'
+        f"{html.escape(found.page(name).title)}</a>"
+        for name in LOOK_UP
+    ]
+    return f'<p class="look-up">Something does not go as it should? {" · ".join(links)}</p>\n'
+
+
 def add_strip(app, page, template, context, doctree):
     for script in ("way.js", "lightbox.js"):
         app.add_js_file(script, loading_method="defer")
@@ -33,6 +48,7 @@ def add_strip(app, page, template, context, doctree):
     for chapter in found.chapters:
         if chapter.docname == page:
             context["body"] = context["body"].replace("</h1>", f"</h1>\n{strip(chapter, found)}", 1)
+            context["body"] += look_up(chapter, found)
 
 
 def reread(app, env, added, changed, removed):

@@ -1,0 +1,70 @@
+"""The words that people use find the section that answers them, among the first results."""
+
+import pytest
+from test_search_browser import SCRIPT, search
+
+pytestmark = pytest.mark.browser
+
+FIRST = 5
+# What someone types → a part of the address that must be among the first results.
+WORDS = {
+    "warmup": "questions.html",
+    "warm-up": "glossary.html#term-warm-up",
+    "tensorflow": "questions.html",
+    "keras": "questions.html",
+    "embedding": "questions.html",
+    "transformer": "questions.html",
+    "reset": "questions.html",
+    "reset optimizer": "questions.html#new-data",
+    "exp_avg_sq": "glossary.html#term-exp_avg_sq",
+    "load_state_dict": "glossary.html#term-load_state_dict",
+    "bfloat16": "questions.html",
+    "loss explodes": "questions.html#the-loss-explodes",
+    "loss spikes": "questions.html#the-loss-spikes",
+    "resuming checkpoint": "questions.html#the-loss-rises-after-resuming",
+    "nan float16": "questions.html#nan-in-half-precision",
+    "out of memory": "questions.html#out-of-memory",
+    "what is wrong with my adam": "questions.html#what-is-wrong-with-my-adam",
+    "which epsilon": "questions.html#which-epsilon",
+    "beta1 0.5": "questions.html#which",
+    "learning-rate decay": "questions.html#adam-adapts",
+    "why square the gradient": "questions.html#why-square-the-gradient",
+    "saddle point": "questions.html#can-gradient-descent-end",
+    "defaults": "conventions.html",
+    "errata": "errata.html",
+    "bert": "questions.html",
+}
+
+
+def first_results(page):
+    page.locator("#search-results a").first.wait_for()
+    page.get_by_text("Search finished").wait_for()
+    return page.locator("#search-results li > a").evaluate_all("all => all.map(a => a.href)")[
+        :FIRST
+    ]
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_the_words_find_the_section(chromium, address, words):
+    with search(chromium, address, words.replace(" ", "+")) as page:
+        found = first_results(page)
+    assert any(WORDS[words] in href for href in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("stems.includes(term)", "false"),
+        ("...best, ...pages", "...pages"),
+        (r"/\S[\s-]+\S/.test(query)", "false"),
+    ],
+)
+def test_a_search_that_does_not_look_into_headings_is_noticed(chromium, address, old, new):
+    assert old in SCRIPT
+    with search(chromium, address, "loss+spikes", SCRIPT.replace(old, new, 1)) as page:
+        assert not any(WORDS["loss spikes"] in href for href in first_results(page))
+
+
+def test_words_that_find_something_else_are_noticed(chromium, address):
+    with search(chromium, address, "bibliography") as page:
+        assert not any("questions.html" in href for href in first_results(page))
