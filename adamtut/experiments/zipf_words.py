@@ -4,7 +4,9 @@ Each of 128 words has a picture, 32 numbers that are uniform in [0, 1]. A readin
 picture with normal noise of deviation 0.3, and a linear softmax model learns to name the word. On
 the *zipf* stream the words have frequencies like 1, 1/2, 1/3 …, on the *flat* one all are equally
 frequent; everything else is the same. From zero, 200 steps on batches of 64 readings; the rate
-falls to zero in a straight line. The inputs are never sparse: only the answers are rare.
+falls to zero in a straight line. The inputs are never sparse: only the answers are rare. This task
+was chosen after pilots: with pictures centred at zero gradient descent drew level with Adam, and
+with a deviation of 0.1 momentum did.
 
 Each contestant may try eight rates, a factor of the root of 2 apart, on six seeds that are used for
 nothing else; the rate with the lowest mean loss at the end is run with the seeds of the result.

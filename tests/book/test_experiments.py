@@ -614,3 +614,6 @@ def test_words_of_a_text_have_the_frequencies_of_the_draws_and_follow_their_part
     assert follows == pytest.approx(0.9 + 0.1 * (share**2).sum(), abs=0.003)
     quarters = np.bincount(transformer.groups("zipf"), weights=share)
     assert np.abs(quarters - 0.25).max() < 0.1
+    flat = transformer.frequencies("flat")
+    assert np.ptp(flat) == 0 and flat.sum() == pytest.approx(1)
+    assert np.bincount(transformer.groups("flat")).tolist() == [transformer.WORDS // 4] * 4

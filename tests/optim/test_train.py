@@ -286,7 +286,7 @@ def section_cells():
     (first,) = [n for n, source in enumerate(code) if "train.device()" in source]
     (last,) = [n for n, source in enumerate(code) if "went_on = {}" in source]
     training = "\n".join(code[first + 1 : last + 1])
-    for long, short in (("range(10)", "range(2)"), ("steps=530", "steps=7"), ("500", "4")):
+    for long, short in (("range(10)", "range(2)"), ("steps=430", "steps=7"), ("400", "4")):
         assert long in training
         training = training.replace(long, short)
     imports = code[0].replace("plot.use_style()", "")  # which would change other tests' figures
