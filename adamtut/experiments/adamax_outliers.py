@@ -1,4 +1,4 @@
-"""Rare outliers in the gradient: AdaMax, Adam, and their controls, at a minimum that rests or moves.
+"""Rare outliers in the gradient: AdaMax, Adam and controls, at a minimum that rests or moves.
 
 The gradient is the distance from the minimum plus normal noise of deviation 1, in two coordinates.
 In each coordinate the noise of one step in a thousand, on average, is multiplied by 100 or by
