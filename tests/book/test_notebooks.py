@@ -107,8 +107,8 @@ def anchors(page):
 
 
 ANCHORS = {
-    f"book/{path.stem}.html": anchors(path)
-    for path in [*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
+    path.relative_to(ROOT).with_suffix(".html").as_posix(): anchors(path)
+    for path in [*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").rglob("*.md")]
 }
 HOSTS = ("github", "colab.research", "mybinder")
 BESIDE = {f"{chapter.copy}.ipynb" for chapter in REFERENCES.book.chapters}
@@ -708,11 +708,10 @@ def test_the_title_says_where_a_copy_is_from(where):
 @pytest.mark.parametrize("where", ADDRESSES)
 def test_a_copy_leads_to_the_chapters_before_and_after(where):
     copied = stamp(cells(), "05_adam_in_practice.ipynb", ADDRESSES[where])
-    before, after = "[5a. Adam](05a_adam.ipynb)", "6. Bias correction, derived"
-    after = f"[{after}](06_bias_correction.ipynb)"
+    before, after = "[5a. Adam](05a_adam.ipynb)", "[5c. Your own Adam](05c_own_adam.ipynb)"
     if where == "online":
         before += f", [on Colab]({HERE.colab('05a_adam.ipynb')})"
-        after += f", [on Colab]({HERE.colab('06_bias_correction.ipynb')})"
+        after += f", [on Colab]({HERE.colab('05c_own_adam.ipynb')})"
     assert copied.cells[-1].source == f"Before: {before} · Next: {after}"
     assert copied.cells[-1].source in copied.cells[0].source
     first = stamp(cells(), address=None).cells[-1].source
@@ -737,7 +736,7 @@ def test_an_explorable_is_a_cell_with_its_poster_and_its_caption():
         assert name == "# @title Interactive picture: run this cell"
         arguments = ast.parse(call).body[0].value
         values = [ast.literal_eval(node) for node in arguments.args]
-        assert values == [f"streams.html?{STREAMS}", 666]
+        assert values == [f"streams.html?{STREAMS}", 702]
         online = {k.arg: ast.literal_eval(k.value) for k in arguments.keywords}
         site = {"online": "https://ada.github.io/book/_static/explore"}
         assert online == (site if where == "online" else {})

@@ -320,8 +320,15 @@ def test_a_tuple_of_one_may_be_a_number():
         assert Weighted([p], axes=axes).param_groups[0]["axes"] == axes
 
 
+TWO_IN_ONE = (torch.tensor([0.9, 0.9]), 0.999)
+
+
 @pytest.mark.parametrize(
-    "betas", [Configuration([0.9]), Configuration([0.9, [0.9]]), {0: 0.9, 1: 0.9}, {0.8, 0.9}, "ab"]
+    "betas",
+    [
+        *(Configuration([0.9]), Configuration([0.9, [0.9]]), TWO_IN_ONE),
+        *({0: 0.9, 1: 0.9}, {0.8, 0.9}, "ab"),
+    ],
 )
 def test_what_is_no_pair_is_refused(betas):
     with pytest.raises(ValueError, match=r"^Adam: betas must be a pair \(beta1, beta2\), got "):

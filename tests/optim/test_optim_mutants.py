@@ -466,6 +466,7 @@ CHECKS = [
     *calls(
         bounds.test_what_is_no_pair_is_refused,
         (bounds.Configuration([0.9]),),
+        (bounds.TWO_IN_ONE,),
         ("ab",),
         ({0: 0.9, 1: 0.9},),
     ),
