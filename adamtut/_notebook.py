@@ -77,7 +77,8 @@ def compared(node: ast.expr) -> list[ast.expr]:
         return compared(node.operand)
     if isinstance(node, ast.Call):  # all(a < b), np.allclose(a, b), (a < b).all()
         inner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        return [part for value in [*inner, *node.args] for part in compared(value)]
+        given = [arg.value if isinstance(arg, ast.Starred) else arg for arg in node.args]
+        return [part for value in [*inner, *given] for part in compared(value)]
     return [] if isinstance(node, ast.GeneratorExp | ast.ListComp) else [node]
 
 

@@ -24,6 +24,9 @@ def root(tmp_path_factory):
     """What `make chapter` reads and writes, in a copy."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "book", folder / "book")
+    shutil.copytree(
+        ROOT / "tests" / "rules", folder / "tests" / "rules"
+    )  # what pages are settled by
     for name in ("_config.yml", "_toc.yml", "index.md", "README.md"):
         shutil.copy(ROOT / name, folder)
     return folder

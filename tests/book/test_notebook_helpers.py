@@ -41,6 +41,7 @@ def shell(monkeypatch):
         ("np.allclose(a, 0)", ["a  is  [1.0, 2.0]"]),
         ("(a < 2).all()", ["a  is  [1.0, 2.0]"]),
         ("np.all(a < b)", ["a  is  [1.0, 2.0]", "b  is  [0.0, 1.0]"]),
+        ("np.isclose(*pair)", ["pair  is  (1, 2)"]),
         ("torch.equal(t, 2 * t)", ["t  is  [1.0, 1.0]", "2 * t  is  [2.0, 2.0]"]),
         ("all((n < x for n in a + 2))", []),
         ("None", []),
@@ -48,6 +49,7 @@ def shell(monkeypatch):
 )
 def test_a_failed_check_says_what_is_expected_and_what_is_here(shell, capsys, check, here):
     shell.run("x, a, b, t = 3, np.array([1.0, 2.0]), np.array([0.0, 1.0]), torch.ones(2)")
+    shell.run("pair = 1, 2")
     shell.run(f"assert {check}\nafter = True")
     assert shell.user_ns["after"]
     expected, *found = capsys.readouterr().err.splitlines()
