@@ -4,7 +4,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from browsing import DESK, SITE
+from browsing import DESK, PHONE, SITE
 
 from tools.book import BOOK
 
@@ -24,6 +24,14 @@ def search(chromium, address, words="", script=SCRIPT):
         yield page
     finally:
         page.close()
+
+
+def test_a_phone_shows_no_keys_over_the_words(chromium, address):
+    with search(chromium, address, "adam") as page:
+        for viewport, shown in ((DESK, True), (PHONE, False)):
+            page.set_viewport_size(viewport)
+            keys = page.locator("article form .search-button__kbd-shortcut, main form kbd").first
+            assert keys.is_visible() == shown
 
 
 @contextmanager

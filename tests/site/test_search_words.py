@@ -31,6 +31,8 @@ WORDS = {
     "pytorch tensorflow different results": "questions.html#two-libraries",
     "out of memory": "questions.html#out-of-memory",
     "what is wrong with my adam": "questions.html#what-is-wrong-with-my-adam",
+    "weight decay exclude bias layer norm": "questions.html#which-weight-decay",
+    "nan float32": "questions.html#nan-in-float32",
     "which epsilon": "questions.html#which-epsilon",
     "what is epsilon for": "questions.html#what-is-epsilon-for",
     "why divide by 1 beta": "questions.html#why-divide-by-1",
