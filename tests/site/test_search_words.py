@@ -36,7 +36,7 @@ WORDS = {
     "which epsilon": "questions.html#which-epsilon",
     "what is epsilon for": "questions.html#what-is-epsilon-for",
     "why divide by 1 beta": "questions.html#why-divide-by-1",
-    "noam": "questions.html#where-does-the-transformer",
+    "noam": "questions.html",
     "beta1 0.5": "questions.html#which",
     "learning-rate decay": "questions.html#adam-adapts",
     "why square the gradient": "questions.html#why-square-the-gradient",
