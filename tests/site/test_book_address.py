@@ -17,6 +17,7 @@ from tools.address import SETTING, Address, address
 from tools.book import ROOT
 from tools.check import pages as check_pages
 from tools.copies import notebooks
+from tools.sphinx import conventions
 from tools.sphinx.pages import LONGEST_DESCRIPTION, description
 
 HERE = Address("ada", "book")
@@ -97,6 +98,9 @@ def ours(name, here):
     if source and source.endswith(".ipynb"):
         notebook = copy_of(name.removesuffix(".html"), source)
         found |= {here.colab(notebook), here.binder(notebook)}
+    if name == "book/conventions.html":  # each row of the table
+        lines = conventions.lines_of_rows((ROOT / conventions.SOURCE).read_text(encoding="utf-8"))
+        found |= {f"{here.source(conventions.SOURCE)}#L{line}" for line in lines.values()}
     return found
 
 
