@@ -85,8 +85,12 @@ def judged(batch, steps, block):
 
 
 def measure(budget, passes, batch, seed, device, data):
+    """As `outcome`, after as many steps as the budget buys."""
+    return outcome(batch, number_of_steps(budget, passes, batch), seed)
+
+
+def outcome(batch, steps, seed):
     """The loss above the minimum at the best setting, the setting, and the number of steps."""
-    steps = number_of_steps(budget, passes, batch)
     rate, falling = tuned(batch, steps)
     value = judged(batch, steps, seed // 20)[seed % 20]
     return {"excess": float(value), "lr": rate, "falling": falling, "steps": steps}

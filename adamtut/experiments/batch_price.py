@@ -19,12 +19,10 @@ SETTINGS = [
 
 
 def measure(factor, passes, batch, seed, device, data):
-    """The loss above the minimum at the best setting, the setting, and the number of steps."""
+    """As `batch_budget.outcome`, after as many steps as the time buys at that price."""
     fixed = factor * batch_budget.fixed_price()
     steps = int(passes * (fixed + batch_budget.regression().size) / (fixed + batch))
-    rate, falling = batch_budget.tuned(batch, steps)
-    value = batch_budget.judged(batch, steps, seed // 20)[seed % 20]
-    return {"excess": float(value), "lr": rate, "falling": falling, "steps": steps}
+    return batch_budget.outcome(batch, steps, seed)
 
 
 run = functools.partial(

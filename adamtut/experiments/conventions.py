@@ -111,6 +111,12 @@ def optax_path(make, rate=steady, scale=1.0, **settings):
 
 def keras_path(name, rate=steady, scale=1.0, **settings):
     """The path of a class of keras.optimizers."""
+    rates = [rate(t) for t in range(1, STEPS + 1)]
+    return keras_walk(name, START, scale * GRADIENTS, rates, **settings)
+
+
+def keras_walk(name, start, gradients, rates, **settings):
+    """The same from any place, along any gradients, with a rate for each."""
     import torch
 
     keras = import_keras()
@@ -118,10 +124,10 @@ def keras_path(name, rate=steady, scale=1.0, **settings):
     keras.config.set_floatx("float64")  # or the rate would be a float32
     try:
         optimizer = getattr(keras.optimizers, name)(**settings)
-        x = keras.Variable(START)
-        path = [START]
-        for t, g in enumerate(scale * GRADIENTS, start=1):
-            optimizer.learning_rate = rate(t)
+        x = keras.Variable(start)
+        path = [start]
+        for g, rate in zip(gradients, rates, strict=True):
+            optimizer.learning_rate = float(rate)
             optimizer.apply([torch.from_numpy(g.copy())], [x])
             path.append(x.numpy().copy())
     finally:

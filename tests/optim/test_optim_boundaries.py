@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+from graphs import counted
 from test_optim import (
     CLASSES,
     SETTINGS,
@@ -134,25 +135,6 @@ def test_a_slot_that_was_lost_on_the_way_does_not_begin_anew(name):
 # Settings.
 
 
-class Configuration(Sequence):
-    """A list of a configuration; whoever stores it takes all of that along."""
-
-    def __init__(self, entries):
-        self.entries = entries
-
-    def __len__(self):
-        return len(self.entries)
-
-    def __getitem__(self, i):
-        return self.entries[i]
-
-    def __deepcopy__(self, memo):
-        return self  # PyTorch copies a dictionary that it is given to load
-
-    def __reduce_ex__(self, protocol):
-        raise AssertionError("the configuration was stored")
-
-
 class Indexed:
     """As little of a sequence as can be walked through."""
 
@@ -164,6 +146,16 @@ class Indexed:
 
     def __getitem__(self, i):
         return self.entries[i]
+
+
+class Configuration(Indexed, Sequence):
+    """A list of a configuration; whoever stores it takes all of that along."""
+
+    def __deepcopy__(self, memo):
+        return self  # PyTorch copies a dictionary that it is given to load
+
+    def __reduce_ex__(self, protocol):
+        raise AssertionError("the configuration was stored")
 
 
 class Marked(float):
@@ -628,18 +620,8 @@ def test_advice_works():
 @pytest.fixture
 def graphs(monkeypatch):
     """Grows by each graph. Inductor, which takes seconds for each, has nothing to do with it."""
-    made, compiled = [], inductor.compiled
-
-    def counted(function, inputs):
-        made.append(compiled(function, inputs))
-        return made[-1]
-
-    monkeypatch.setattr(inductor, "compiled", counted)
-    monkeypatch.setattr(inductor, "_kernels", {})
     monkeypatch.setattr(inductor, "compile_fx", lambda graph_module, *_, **__: graph_module)
-    # As on another device: the loop in C takes nothing.
-    monkeypatch.setattr(native, "compiler", lambda: None)
-    return made
+    return counted(monkeypatch)
 
 
 @pytest.mark.parametrize("pair", PAIRS)

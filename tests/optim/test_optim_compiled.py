@@ -9,6 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from graphs import counted
 from oracles import streams
 from test_optim_oracles import (
     DECAYS,
@@ -26,7 +27,7 @@ from test_optim_oracles import (
 )
 
 from adamtut import optim
-from adamtut.optim import inductor, native
+from adamtut.optim import inductor
 
 FLOAT32 = 1e-6
 
@@ -42,18 +43,8 @@ OTHERS = {
 
 @pytest.fixture(autouse=True)
 def graphs(monkeypatch):
-    """A list that grows by each graph that is compiled; those of other tests are forgotten."""
-    made, compiled = [], inductor.compiled
-
-    def counted(function, inputs):
-        made.append(compiled(function, inputs))
-        return made[-1]
-
-    monkeypatch.setattr(inductor, "compiled", counted)
-    monkeypatch.setattr(inductor, "_kernels", {})
-    # As on another device: the loop in C takes nothing.
-    monkeypatch.setattr(native, "compiler", lambda: None)
-    return made
+    """A list that grows by each graph that is compiled."""
+    return counted(monkeypatch)
 
 
 def few(steps):

@@ -10,12 +10,12 @@ import optax
 import pytest
 import torch
 from oracles import CASES, streams
-from test_conventions import import_keras
 from test_mutants import FAULTS, faulty_adam
 
 from adamtut import diagnose, diagnose_path, ops
 from adamtut.diagnosis import changes
 from adamtut.diagnosis.mutants import mutants
+from adamtut.experiments.conventions import keras_walk
 from adamtut.registry import RULES
 
 pytestmark = pytest.mark.filterwarnings(
@@ -100,22 +100,6 @@ def test_single_precision_is_no_fault():
         assert says(found, rule, verdict, **settings) and 3 < found.digits < 9, found
 
 
-def keras_run(name, start, gradients, rates):
-    keras = import_keras()
-    floatx = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    try:
-        optimizer, x = getattr(keras.optimizers, name)(), keras.Variable(start)
-        path = [start]
-        for g, rate in zip(gradients, rates, strict=True):
-            optimizer.learning_rate = float(rate)
-            optimizer.apply([torch.from_numpy(g.copy())], [x])
-            path.append(x.numpy().copy())
-    finally:
-        keras.config.set_floatx(floatx)
-    return np.stack(path)
-
-
 KERAS = {
     "Adam": ("adam", "convention"),
     "Adagrad": ("adagrad", "convention"),
@@ -128,7 +112,7 @@ KERAS = {
 
 @pytest.mark.parametrize("name", KERAS)
 def test_an_optimizer_of_keras_is_its_rule_or_a_convention(name):
-    found = diagnose_path(partial(keras_run, name))
+    found = diagnose_path(partial(keras_walk, name))
     assert says(found, *KERAS[name]) and found.digits > 7, found
 
 

@@ -115,6 +115,13 @@ def test_a_good_page_passes(chromium, tmp_path, look):
         ("shape", "seven eight\nnine ten", "", "is blank"),
         ("shape", "</p>", '<img src="gone.png" alt="">', "shows no picture"),
         ("shape", "CC BY 4.0", "All rights", "does not say its licence"),
+        (
+            "shape",
+            "</p>",
+            "<div class='admonition toggle-hidden' style='height: 90px'>"
+            "<b class='admonition-title'>Proof</b></div>",
+            "has a fold that holds an empty box open: Proof",
+        ),
         ("shape", "</p>", '<i class="fa-solid fa-bars"></i>', "has no icon for fa-solid fa-bars"),
         (
             "formulas",

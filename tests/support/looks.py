@@ -177,6 +177,12 @@ BARE_ICONS = """async () => {
 }"""
 
 
+# What is folded and yet takes room, as an empty box under its title.
+OPEN_FOLDS = """() => [...document.querySelectorAll("article .admonition.toggle-hidden")]
+    .filter(e => e.offsetHeight > e.querySelector(".admonition-title").offsetHeight + 8)
+    .map(e => e.innerText.slice(0, 60))"""
+
+
 def shape_faults(page, name):
     """A header, a column of text and words where they belong."""
     if name == "404.html" or name.startswith(FRAMES):
@@ -200,4 +206,5 @@ def shape_faults(page, name):
     faults += [f"shows no picture for {source}" for source in pictures]
     if "CC BY 4.0" not in page.locator(".bd-footer-content").inner_text():
         faults.append("does not say its licence in the footer")
+    faults += [f"has a fold that holds an empty box open: {e}" for e in page.evaluate(OPEN_FOLDS)]
     return faults + [f"has no icon for {icon}" for icon in page.evaluate(BARE_ICONS)]
