@@ -27,7 +27,8 @@ def mathematics(name):
     return re.search(r'<script id="mathematics">(.*?)</script>', PAGES[name], re.DOTALL)[1]
 
 
-STREAMS, SPRING, RAVINE = (mathematics(name) for name in ("streams", "spring", "ravine"))
+STREAMS, RAVINE = mathematics("streams"), mathematics("ravine")
+SPRING = build.shared("spring.js")  # of spring and oscillator
 
 
 def results(script, *expressions):
@@ -584,6 +585,25 @@ def test_the_marked_pair_is_the_best():
     assert faults_of(best_faults, SPRING) == []
 
 
+TOLD = [
+    ("momentum", 0.02, 0.3, "creeps, × 0.971 a step, 1 % after 158 steps"),
+    ("momentum", 0.1, 0.94, "swings, × 0.97 a step, 1 % after 148 steps"),
+    ("momentum", 0.25, 0.25, "on the border, × 0.5 a step, 1 % after 10 steps"),
+    ("gd", 0.995, 0.0, "creeps, × 0.005 a step, 1 % after 1 step"),
+    ("gd", 1e-5, 0.0, "creeps, × 1 a step, 1 % not in 5,000 steps"),
+    ("momentum", 3.5, 0.6, "diverges, × 1.5 a step"),
+]
+
+
+def told_faults():
+    (found,) = yield [as_list(f"told('{rule}', {p}, {beta}).words" for rule, p, beta, _ in TOLD)]
+    return [(words, *case) for words, case in zip(found, TOLD, strict=True) if words != case[3]]
+
+
+def test_what_a_coordinate_does_is_said_in_words():
+    assert faults_of(told_faults, SPRING) == []
+
+
 SPRING_FAULTS = [
     ("heavy ball\", b: (p, beta) => 1 + beta - p", "heavy ball\", b: (p, beta) => 1 - beta - p"),
     ("(1 + beta) * (1 - p), c", "(1 + beta) * (1 + p), c"),
@@ -607,11 +627,14 @@ SPRING_FAULTS = [
     ("Math.abs(x) < 0.01", "Math.abs(x) < 0.1"),
     ("last < most ?", "true ?"),
     ("modulus ** t", "modulus"),
+    ("kind === \"diverges\")", "kind === \"creeps\")"),
+    ("steps === 1 ?", "steps === 2 ?"),
+    ("border: \"on the border\"", "border: \"swings\""),
 ]  # fmt: skip
 
 
 def test_a_wrong_spring_is_noticed():
-    checks = (spring_faults, border_faults, motion_faults, best_faults)
+    checks = (spring_faults, border_faults, motion_faults, best_faults, told_faults)
     assert missed(checks, SPRING, SPRING_FAULTS) == []
 
 
@@ -788,6 +811,7 @@ def own_formulas(text):
 @pytest.mark.parametrize("name", build.NAMES)
 def test_no_page_has_a_rule_of_its_own(name):
     own = (build.SOURCES / f"{name}.html").read_text(encoding="utf-8")
+    own += SPRING if "spring.js" in own else ""
     assert own_formulas(own + LIBRARY) == []
     assert "adamtut.rules[rule]" in own
     assert own_formulas(PAGES[name]), "the package's rules are in the page as it is built"

@@ -25,6 +25,7 @@ QUERIES = {
         "preset=own&g1=1,-2&rule=gd",
     ],
     "spring": ["", "rule=nesterov&best=1", "rule=gd&kappa=1"],
+    "oscillator": ["", "stiff=0.02&beta=0.3&t=20", "stiff=3.5&beta=0.6&start=2&t=60"],
     "ravine": ["", "rules=gd,momentum,adam,amsgrad&chosen=amsgrad&angle=45&kappa=500"],
     "counterexample": ["", "C=10&beta2=0.9999&chosen=gd&steps=30000", "steps=30&period=1&lr=1"],
     "box": [
@@ -187,6 +188,7 @@ def keyboard_faults(page):
 INNER = {
     "streams": "preset=noise,gutter&t=30&start=0.02",
     "spring": "kappa=20&aL=1&beta=0.3",
+    "oscillator": "start=-0.5&t=20",
     "ravine": "x=-3&y=1&angle=45",
     "counterexample": "C=5&period=20",
     "box": "c=2,1&lambda=0.8&lr=0.05&steps=300",
@@ -324,6 +326,7 @@ TOUCH = {"viewport": {"width": 390, "height": 420}, "has_touch": True, "is_mobil
 PLOTS = {
     "streams": ".drawable",
     "spring": ".target",
+    "oscillator": "#picture svg",
     "ravine": "#map svg",
     "counterexample": "#walk svg",
     "box": "#map svg",
@@ -498,6 +501,49 @@ def test_play_plays_pause_pauses_and_steps_step(chromium, site, name):
         assert picture(page) == stopped
 
     look(chromium, site, name, check)
+
+
+AT = re.compile(r"at (−?[\d.]+) from rest, step (\d+)")
+
+
+def hung(page):
+    """Where the weight is, and at which step."""
+    place, step = AT.fullmatch(page.locator(".handle").get_attribute("aria-valuetext")).groups()
+    return float(place.replace("−", "-")), int(step)
+
+
+def test_the_weight_is_pulled_and_let_go(chromium, site):
+    def check(page):
+        x, y = centre(page.locator(".knob"))
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x, y + 60)
+        settle(page)
+        held = hung(page)
+        page.wait_for_timeout(300)
+        assert hung(page) == held and held[0] < -0.5 and held[1] == 0
+        page.mouse.up()
+        page.wait_for_timeout(700)
+        place, step = hung(page)
+        assert place > held[0] and 0 < step < 60
+        page.get_by_role("button", name="Stop").click()
+        stopped = picture(page)
+        page.wait_for_timeout(300)
+        assert picture(page) == stopped
+        page.get_by_role("button", name="Let go").click()
+        page.wait_for_timeout(6800)
+        assert hung(page)[1] == 60 and page.get_by_role("button", name="Let go").is_visible()
+
+    look(chromium, site, "oscillator", check)
+
+
+def test_who_wants_little_motion_sees_the_end_at_once(chromium, site):
+    def check(page):
+        page.get_by_role("button", name="Let go").click()
+        settle(page)
+        return hung(page)[1]
+
+    assert look(chromium, site, "oscillator", check, reduced_motion="reduce") == 60
 
 
 SPOKEN = """() => {
