@@ -159,7 +159,16 @@ def walk(
     True
     """
     steps = _checked(
-        rule, grad, x, lr, weight_decay=weight_decay, l2=l2, project=project, t=t, state=state, **hyper
+        rule,
+        grad,
+        x,
+        lr,
+        weight_decay=weight_decay,
+        l2=l2,
+        project=project,
+        t=t,
+        state=state,
+        **hyper,
     )
     return ((t, x.copy(), _copies(state)) for t, x, state in steps)
 
