@@ -708,7 +708,10 @@ def test_the_title_says_where_a_copy_is_from(where):
 @pytest.mark.parametrize("where", ADDRESSES)
 def test_a_copy_leads_to_the_chapters_before_and_after(where):
     copied = stamp(cells(), "05_adam_in_practice.ipynb", ADDRESSES[where])
-    before, after = "[5a. Adam](05a_adam.ipynb)", "[6. Bias correction, derived](06_bias_correction.ipynb)"
+    before, after = (
+        "[5a. Adam](05a_adam.ipynb)",
+        "[6. Bias correction, derived](06_bias_correction.ipynb)",
+    )
     if where == "online":
         before += f", [on Colab]({HERE.colab('05a_adam.ipynb')})"
         after += f", [on Colab]({HERE.colab('06_bias_correction.ipynb')})"
