@@ -708,10 +708,13 @@ def test_the_title_says_where_a_copy_is_from(where):
 @pytest.mark.parametrize("where", ADDRESSES)
 def test_a_copy_leads_to_the_chapters_before_and_after(where):
     copied = stamp(cells(), "05_adam_in_practice.ipynb", ADDRESSES[where])
-    before, after = "[5a. Adam](05a_adam.ipynb)", "[5c. Your own Adam](05c_own_adam.ipynb)"
+    before, after = (
+        "[5a. Adam](05a_adam.ipynb)",
+        "[6. Bias correction, derived](06_bias_correction.ipynb)",
+    )
     if where == "online":
         before += f", [on Colab]({HERE.colab('05a_adam.ipynb')})"
-        after += f", [on Colab]({HERE.colab('05c_own_adam.ipynb')})"
+        after += f", [on Colab]({HERE.colab('06_bias_correction.ipynb')})"
     assert copied.cells[-1].source == f"Before: {before} · Next: {after}"
     assert copied.cells[-1].source in copied.cells[0].source
     first = stamp(cells(), address=None).cells[-1].source

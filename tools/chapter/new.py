@@ -56,17 +56,12 @@ def begin(name: str, title: str, root: Path = book.ROOT) -> Path:
 
 
 def free_number(first: int, found: book.Book) -> str:
-    """9, or 5c where 5a and 5b are taken."""
+    """9, or 5c where 5a and 5b are taken, or 9b where 9 is: no chapter changes its number."""
     taken = [c for c in found.chapters if book.order(c.number)[0] == first]
     if not taken:
         return str(first)
-    last = taken[-1]
-    if last.number == str(first):
-        raise ValueError(
-            f"{last.file} is chapter {first}; call it {first}a in its title first, so that the new "
-            f"one becomes {first}b, or choose another NAME"
-        )
-    return f"{first}{chr(ord(last.number[-1]) + 1)}"
+    _, letter = book.order(taken[-1].number)
+    return f"{first}{chr(ord(letter or 'a') + 1)}"
 
 
 def owner_of(label: str, found: book.Book, root: Path) -> str:
