@@ -336,3 +336,23 @@ def addsign(g, t, m=0.0, *, beta=0.9, alpha=1.0, decay=constant(1.0)):
     m = beta * m + (1 - beta) * g
     agreement = sign(g) * sign(m)
     return (alpha + decay(t) * agreement) * g, m
+
+
+@elementwise
+@ranges(betas=MEMORY)
+def lion(g, t, m=0.0, *, betas=(0.9, 0.99)):
+    """Lion: the sign of a mix of momentum and gradient; `m` itself remembers longer.
+
+    Every element moves by the rate, however large its gradient; where the mix is 0 it stays. Meant
+    for a rate three to ten times below AdamW's, with a decoupled decay as many times above. Its
+    state is half of Adam's.
+
+    >>> lion(-3.0, t=1, betas=(0.5, 0.75))
+    (-1, -0.75)
+
+    Source: Chen et al. 2023, algorithm 2
+    """
+    beta1, beta2 = betas
+    d = sign(beta1 * m + (1 - beta1) * g)
+    m = beta2 * m + (1 - beta2) * g
+    return d, m

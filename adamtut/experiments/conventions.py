@@ -266,6 +266,12 @@ def yogi_from_0(g, t, m=0.0, v=0.0, *, betas, eps):
     return rules.yogi(g, t, m, v, betas=betas, eps=eps, corrected=True)
 
 
+def lion_of_average(g, t, m=0.0, *, betas):
+    """The sign of m itself, which is Signum with the longer memory."""
+    _, beta2 = betas
+    return rules.lion(g, t, m, betas=(beta2, beta2))
+
+
 # What optax's users chain themselves.
 
 
@@ -572,6 +578,24 @@ TABLE: list[Row] = [
         ours(rules.yogi, betas=BETAS, eps=EPS, corrected=True),
         instead_of=ours(rules.yogi, betas=BETAS, eps=EPS),
         than="no correction", size=1),
+
+    Row("lion", "optax", "the sign is of a mix by beta1, m averages by beta2",
+        optax_("lion", **OPTAX_BETAS, weight_decay=0.0), ours(rules.lion, betas=BETAS),
+        instead_of=ours(lion_of_average, betas=BETAS),
+        than="the sign of m itself", size=1.6),
+    Row("lion", "Keras", "the sign is of a mix by beta1, m averages by beta2",
+        keras_("Lion", **KERAS_BETAS), ours(rules.lion, betas=BETAS),
+        instead_of=ours(lion_of_average, betas=BETAS),
+        than="the sign of m itself", size=1.6),
+    Row("lion", "optax", "lion decays by 0.001 times lr unless told otherwise",
+        optax_("lion", **OPTAX_BETAS), ours(rules.lion, betas=BETAS, weight_decay=1e-3),
+        instead_of=ours(rules.lion, betas=BETAS),
+        than="no decay, as in Keras", size=0.002),
+    Row("lion", "Keras", "weight_decay of Lion is decoupled, times lr",
+        keras_("Lion", **KERAS_BETAS, weight_decay=DECAY),
+        ours(rules.lion, betas=BETAS, weight_decay=DECAY),
+        instead_of=ours(rules.lion, betas=BETAS, l2=DECAY),
+        than="a penalty in the gradient", size=2.4),
 ]
 # fmt: on
 
@@ -644,6 +668,8 @@ DEFAULTS: dict[tuple[str, str], dict[str, Any]] = {
     ("torch", "RAdam"): ADAM_OF_TORCH,
     ("optax", "radam"): ADAM_OF_OPTAX | {"threshold": 5.0},
     ("optax", "yogi"): {"b1": 0.9, "b2": 0.999, "eps": 1e-3},
+    ("optax", "lion"): {"b1": 0.9, "b2": 0.99, "weight_decay": 1e-3},
+    ("Keras", "Lion"): {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.99},
     ("optax", "scale_by_yogi"): {
         "b1": 0.9,
         "b2": 0.999,
@@ -723,6 +749,7 @@ SHIPPED: dict[str, dict[str, Callable]] = {
     },
     "nadam": {"torch": torch_("NAdam"), "optax": optax_("nadam"), "Keras": keras_("Nadam")},
     "radam": {"torch": torch_("RAdam"), "optax": optax_("radam")},
+    "lion": {"optax": optax_("lion"), "Keras": keras_("Lion")},
 }
 # What multiplies the badly scaled gradients, which are of size 1e-3 to 1e2.
 SCALES = {"ordinary": 1.0, "tiny": 1e-6}

@@ -17,38 +17,9 @@ except ImportError as error:
         "adamtut.optim needs PyTorch: install adamtut with its 'torch' extra"
     ) from error
 
+from adamtut.optim import classes
 from adamtut.optim.base import RuleOptimizer
-from adamtut.optim.classes import (
-    SGD,
-    SGDW,
-    Adadelta,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    AddSign,
-    AMSGrad,
-    NAdam,
-    PowerSign,
-    RAdam,
-    RMSprop,
-    Yogi,
-)
+from adamtut.optim.classes import *  # noqa: F403 - the names that it lists
 
-__all__ = [  # noqa: RUF022 - the order of the API page
-    "RuleOptimizer",
-    "SGD",
-    "SGDW",
-    "Adagrad",
-    "RMSprop",
-    "Adadelta",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "AMSGrad",
-    "NAdam",
-    "RAdam",
-    "Yogi",
-    "PowerSign",
-    "AddSign",
-]
+__all__ = ["RuleOptimizer"]
+__all__ += classes.__all__

@@ -7,6 +7,24 @@ from adamtut.optim.base import RuleOptimizer, next_step
 from adamtut.optim.eager import as_python
 from adamtut.traits import AT_LEAST_0
 
+__all__ = [  # noqa: RUF022 - the order of the API page
+    "SGD",
+    "SGDW",
+    "Adagrad",
+    "RMSprop",
+    "Adadelta",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "AMSGrad",
+    "NAdam",
+    "RAdam",
+    "Yogi",
+    "PowerSign",
+    "AddSign",
+    "Lion",
+]
+
 
 class SGD(RuleOptimizer):
     """Gradient descent, heavy ball or Nesterov momentum, as `momentum` and `nesterov` say.
@@ -36,7 +54,7 @@ class SGD(RuleOptimizer):
 
 
 class SGDW(SGD):
-    """`SGD` with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 1)."""
+    """`SGD` with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 1). PyTorch has none."""
 
     numbers: ClassVar = SGD.numbers | {"weight_decay": 1e-2, "decoupled_weight_decay": True}
     fixed: ClassVar = SGD.fixed | {"decoupled_weight_decay": (True, "use SGD")}
@@ -155,4 +173,12 @@ class AddSign(RuleOptimizer):
     """AddSign, rule `addsign`; `decay` is a function of t. PyTorch has none."""
 
     rule = staticmethod(rules.addsign)
+    slots: ClassVar = {"m": "exp_avg"}
+
+
+class Lion(RuleOptimizer):
+    """Lion, rule `lion`; its weight decay is decoupled, as in the paper. PyTorch has none."""
+
+    rule = staticmethod(rules.lion)
+    numbers: ClassVar = {"lr": 1e-4, "decoupled_weight_decay": True}
     slots: ClassVar = {"m": "exp_avg"}

@@ -4,7 +4,6 @@ import copy
 import functools
 import inspect
 import io
-import math
 import os
 import pickle
 import re
@@ -14,6 +13,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from cases import CASES, DROP_INS
 from torch.optim import lr_scheduler as schedulers
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -41,29 +41,7 @@ every_counterpart = pytest.mark.parametrize("name", TORCH)
 KINDS = ["SGD", "Adam", "NAdam", "Adagrad"]
 some_classes = pytest.mark.parametrize("name", KINDS)
 
-# Settings that all differ from the defaults; of a class that is not in the list the rate alone.
-SETTINGS = {
-    "SGD": {"momentum": 0.8, "nesterov": True},
-    "SGDW": {"momentum": 0.8, "nesterov": True},
-    "Adagrad": {"initial_accumulator_value": 0.25, "eps": 1e-3},
-    "RMSprop": {"alpha": 0.8, "eps": 1e-3},
-    "Adadelta": {"rho": 0.8, "eps": 1e-3},
-    "Adam": {"betas": (0.8, 0.95), "eps": 1e-3},
-    "AdamW": {"betas": (0.8, 0.95), "eps": 1e-3},
-    "Adamax": {"betas": (0.8, 0.95), "eps": 1e-3},
-    "AMSGrad": {"betas": (0.8, 0.95), "eps": 1e-3},
-    "NAdam": {"betas": (0.8, 0.95), "eps": 1e-3, "momentum_decay": 0.1, "lr": 0.002},
-    "RAdam": {"betas": (0.8, 0.95), "eps": 1e-2},
-    "Yogi": {
-        "betas": (0.8, 0.95),
-        "eps": 1e-2,
-        "corrected": True,
-        "initial_accumulator_value": 0.25,
-    },
-    "PowerSign": {"beta": 0.8, "base": 3.0, "decay": linear_decay(steps=20)},
-    "AddSign": {"beta": 0.8, "alpha": 1.5, "decay": linear_decay(steps=20)},
-}
-SETTINGS = {name: {"lr": 0.05} | SETTINGS.get(name, {}) for name in CLASSES | SETTINGS}
+SETTINGS = {name: {"lr": 0.05} | made.settings for name, made in DROP_INS.items()}
 
 
 def parameters(*shapes, dtype=torch.float64):
@@ -175,54 +153,44 @@ def test_the_defaults_are_torchs(name):
             assert type(signature[key].default) in (type(value), float), key
 
 
-# Ours alone: as in torch's SGD; as in optax, whose v starts there; as the paper has it.
-DEFAULTS = {
-    "SGDW": {"lr": 1e-3, "momentum": 0.0, "nesterov": False, "weight_decay": 1e-2},
-    "Yogi": {
-        "lr": 1e-2,
-        "betas": (0.9, 0.999),
-        "eps": 1e-3,
-        "corrected": False,
-        "initial_accumulator_value": 1e-6,
-    },
-    "PowerSign": {"lr": 1e-3, "beta": 0.9, "base": math.e, "decay": constant(1.0)},
-    "AddSign": {"lr": 1e-3, "beta": 0.9, "alpha": 1.0, "decay": constant(1.0)},
-}
+# What PyTorch does not have.
+OURS = [name for name in CLASSES if name not in TORCH]
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("name", OURS)
 def test_the_defaults_where_torch_has_none(name):
-    assert name not in TORCH
-    common = {"weight_decay": 0.0, "decoupled_weight_decay": name == "SGDW", "maximize": False}
-    assert CLASSES[name](parameters()).defaults == common | {"compile": False} | DEFAULTS[name]
+    decay, decoupled = DROP_INS[name].decay
+    common = {"weight_decay": decay, "decoupled_weight_decay": decoupled}
+    common |= {"maximize": False, "compile": False}
+    assert CLASSES[name](parameters()).defaults == common | DROP_INS[name].defaults
 
 
-# The same for the state of a parameter.
-KEYS = {
-    "SGDW": {"momentum_buffer"},
-    "Yogi": {"step", "exp_avg", "exp_avg_sq"},
-    "PowerSign": {"step", "exp_avg"},
-    "AddSign": {"step", "exp_avg"},
-}
-
-
-@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("name", OURS)
 def test_the_keys_of_the_state_where_torch_has_none(name):
+    """Under each key stands what the rule returns there."""
     optimizer = CLASSES[name](params := parameters(), **SETTINGS[name])
     train(optimizer, params, 1)
-    assert all(set(optimizer.state[p]) == KEYS[name] for p in params)
-    beta, *_ = SETTINGS[name].get("betas", [SETTINGS[name].get("beta", 0.0)])
-    key = min(KEYS[name])  # the first moment
-    first_moments = [(1 - beta) * p.grad for p in params]
-    assert_equal([optimizer.state[p][key] for p in params], first_moments)
+    expected = by_rule(name, parameters(), weight_decay=0.0, maximize=False)
+    for p, q in zip(params, expected.params, strict=True):
+        q.grad = p.grad
+    expected.step()
+    keys = [key for key in DROP_INS[name].keys if key != "step"]
+    for p, state in zip(params, expected.states, strict=True):
+        assert set(optimizer.state[p]) == set(DROP_INS[name].keys)
+        found = [optimizer.state[p][key] for key in keys]
+        assert_equal(found, [torch.as_tensor(slot) for slot in state])
 
 
 @every_class
-def test_only_the_two_classes_named_for_it_decouple_decay(name):
+def test_a_class_says_where_torch_has_none(name):
+    assert ("PyTorch has none." in CLASSES[name].__doc__) == (name in OURS)
+
+
+@every_class
+def test_decay_is_decoupled_where_the_class_is_known_for_it(name):
     defaults = CLASSES[name](parameters()).defaults
-    named = name in ("AdamW", "SGDW")
-    assert defaults["decoupled_weight_decay"] is named
-    assert defaults["weight_decay"] == (1e-2 if named else 0)
+    found = (defaults["weight_decay"], defaults["decoupled_weight_decay"])
+    assert found == DROP_INS[name].decay
 
 
 def test_every_rule_has_a_class():
@@ -231,7 +199,11 @@ def test_every_rule_has_a_class():
         sgd = optim.SGD(parameters(), **settings)
         reached.add(sgd._rule_for(sgd.param_groups[0]))
     without = {name for name, rule in RULES.items() if rule.function not in reached}
-    assert without == {"ema_momentum"}  # SGD at the rate lr (1 - momentum)
+    assert without == {name for name, case in CASES.items() if not case.classes} - {
+        "gd",
+        "nesterov",
+    }
+    assert "ema_momentum" in without  # it is SGD at the rate lr (1 - momentum)
 
 
 # Arguments of torch's with one legal value.
@@ -607,9 +579,15 @@ def counterpart(name, params, weight_decay, maximize):
         return oracle(params, **SETTINGS[name], **settings)
     if name == "SGDW":
         return torch.optim.SGD(params, **SETTINGS[name], **settings)
+    return by_rule(name, params, **settings)
+
+
+def by_rule(name, params, **settings):
     hyper, starts = dict(SETTINGS[name]), ()
     if name == "Yogi":
         starts = (0.0, hyper.pop("initial_accumulator_value"))
+    if name == "SGDW":
+        hyper = {"lr": hyper["lr"], "beta": hyper["momentum"]}
     return ByRule(params, CLASSES[name].rule, starts, **hyper, **settings)
 
 
@@ -626,8 +604,8 @@ def counterpart(name, params, weight_decay, maximize):
 def test_every_class_against_its_oracle(name, decay, maximize):
     a, b = parameters(), parameters()
     settings = {"weight_decay": 0.0 if decay == "none" else 0.1, "maximize": maximize}
-    if decay == "decoupled":
-        settings["decoupled_weight_decay"] = True
+    if decay != "none":
+        settings["decoupled_weight_decay"] = decay == "decoupled"
     ours = CLASSES[name](a, **SETTINGS[name], **settings)
     theirs = counterpart(name, b, 0.1 if decay == "penalty" else 0.0, maximize)
     for t in range(1, 11):

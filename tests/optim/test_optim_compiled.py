@@ -11,6 +11,7 @@ import pytest
 import torch
 from graphs import counted
 from oracles import streams
+from test_optim import CLASSES, OURS
 from test_optim_oracles import (
     DECAYS,
     EXACT,
@@ -32,12 +33,9 @@ from adamtut.optim import inductor
 FLOAT32 = 1e-6
 
 # Classes without a counterpart in torch, which have eager mode alone to be held to.
-OTHERS = {
+OTHERS = {name: (CLASSES[name], {}) for name in OURS} | {
     "SGDW": (optim.SGDW, {"momentum": 0.9}),
-    "Yogi": (optim.Yogi, {}),
     "Yogi, corrected": (optim.Yogi, {"corrected": True}),
-    "PowerSign": (optim.PowerSign, {}),
-    "AddSign": (optim.AddSign, {}),
 }
 
 

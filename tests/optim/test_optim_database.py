@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_optim import CLASSES, TORCH, assert_equal, saved, states
+from cases import DROP_INS
+from test_optim import CLASSES, OURS, SETTINGS, TORCH, assert_equal, saved, states
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.testing._internal.common_optimizers import (
     OptimizerErrorEnum,
@@ -19,9 +20,11 @@ from torch.testing._internal.common_optimizers import (
 )
 
 INFOS = {info.name: info for info in optim_db}
-# Classes that the database does not have, and the entries of which one they are given.
-NEAREST = {"AMSGrad": "Adam", "SGDW": "SGD", "Yogi": "Adam", "PowerSign": "SGD", "AddSign": "SGD"}
-NEAREST = {name: NEAREST.get(name, name) for name in CLASSES}
+# Classes that the database does not have are given the entries of Adam, or else of SGD.
+NEAREST = {
+    name: name if name in INFOS else "Adam" if "betas" in SETTINGS[name] else "SGD"
+    for name in CLASSES
+}
 
 # Arguments with one legal value here, which the API page lists.
 ENGINES = {"foreach", "fused", "capturable", "differentiable"}
@@ -34,12 +37,7 @@ ONE_VALUE = {
     "AdamW": {"amsgrad"},
     "AMSGrad": {"amsgrad"},
 }
-# Arguments of the nearest class that a class without a counterpart does not have.
-UNKNOWN = {
-    "Yogi": {"amsgrad"},
-    "PowerSign": {"momentum", "nesterov", "dampening"},
-    "AddSign": {"momentum", "nesterov", "dampening"},
-}
+COMMON = {"weight_decay", "decoupled_weight_decay", "maximize"} | ENGINES
 
 
 def database(name):
@@ -49,12 +47,15 @@ def database(name):
 
 
 def refused(name, kwargs):
-    """The arguments that a class refuses, by the tables above."""
+    """Arguments that a class refuses as they are, and those that it does not have."""
     one = {key for key in ONE_VALUE.get(name, set()) & kwargs.keys() if kwargs[key]}
     one |= {key for key in ENGINES & kwargs.keys() if kwargs[key]}
     if name == "AMSGrad":
         one -= {"amsgrad"}
-    return one, UNKNOWN.get(name, set()) & kwargs.keys()
+    if name not in OURS:
+        return one, set()
+    known = DROP_INS[name].defaults.keys() | COMMON | ONE_VALUE.get(name, set())
+    return one, kwargs.keys() - known
 
 
 CASES = [

@@ -9,7 +9,8 @@ import numpy as np
 import optax
 import pytest
 import torch
-from oracles import CASES, streams
+from cases import CASES
+from oracles import streams
 from test_mutants import FAULTS, faulty_adam
 
 from adamtut import diagnose, diagnose_path, ops
@@ -22,12 +23,12 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
 
-OWN_SETTINGS = [(name, settings) for name, cases in CASES.items() for _, _, settings in cases]
+OWN_SETTINGS = [(name, oracle.ours) for name, case in CASES.items() for oracle in case.oracles]
 TORCH = [
-    (name, optimizer, settings, own)
-    for name, cases in CASES.items()
-    for optimizer, settings, own in cases
-    if optimizer.__module__.startswith("torch.") and "lr" not in settings
+    (name, getattr(torch.optim, oracle.made), oracle.theirs, oracle.ours)
+    for name, case in CASES.items()
+    for oracle in case.oracles
+    if oracle.library == "torch" and "lr" not in oracle.theirs
 ]
 
 

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from by_hand import by_hand
-from oracles import CASES, TOLERANCES, disagreement
+from cases import CASES, by_hand
+from oracles import disagreement
 
 from adamtut import loop, rules, step
 from adamtut.diagnosis.mutants import mutants
@@ -23,7 +23,7 @@ def differs(rule, name):
         with np.errstate(all="ignore"):
             if any(found != pytest.approx(x, rel=1e-13) for found, x in by_hand(rule, name)):
                 return True
-            return not disagreement(rule, name) <= TOLERANCES.get(name, 1e-12)
+            return not disagreement(rule, name) <= CASES[name].tolerance
     except Exception:  # a mutant may fail in any way; that too is noticed
         return True
 

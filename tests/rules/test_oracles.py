@@ -1,12 +1,13 @@
-"""Every rule equals torch's optimizer in float64, over 50 steps of hard gradients.
+"""Every rule equals its oracles in float64, over 50 steps of hard gradients.
 
-Where torch has none, an implementation of the paper's algorithm in another style is the oracle.
+Where neither torch nor optax has it, the paper's algorithm in another style is the oracle.
 """
 
 import numpy as np
 import pytest
 import torch
-from oracles import CASES, LR, TOLERANCES, disagreement, rule_path, streams
+from cases import CASES
+from oracles import LR, disagreement, rule_path, streams
 from torch._dynamo.testing import CompileCounter
 
 from adamtut import descend, rules
@@ -14,12 +15,16 @@ from adamtut.registry import RULES
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_rule_equals_torch(name):
-    assert disagreement(getattr(rules, name), name) <= TOLERANCES.get(name, 1e-12)
+def test_a_rule_equals_its_oracles(name):
+    assert disagreement(getattr(rules, name), name) <= CASES[name].tolerance
 
 
-def test_every_rule_has_an_oracle():
+def test_every_rule_has_its_row_and_two_oracles():
     assert list(RULES) == list(CASES)
+    for name, case in CASES.items():
+        ours = [oracle.ours for oracle in case.oracles]
+        assert {} in ours, f"{name} has no oracle for its defaults"
+        assert name == "gd" or len(ours) > 1, f"{name} has no oracle for other settings"
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from by_hand import by_hand
+from cases import CASES, by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -22,7 +22,8 @@ sizes = st.floats(1e-3, 1e3)
 gradients = arrays(
     float, st.tuples(st.integers(1, 8), st.just(3)), elements=sizes | sizes.map(lambda a: -a)
 )
-factors = st.floats(1e-4, 1e4)
+# Powers of two, so that nothing is rounded: a sum near 0 keeps its sign.
+factors = st.integers(-13, 13).map(lambda k: 2.0**k)
 
 
 def run(rule, gradients, **hyper):
@@ -40,28 +41,6 @@ def test_the_first_two_steps_by_hand(name):
         assert found == pytest.approx(expected, rel=1e-13)
 
 
-# What the papers recommend; for eps of AdaGrad, and for eps at all in RMSProp, PyTorch.
-DEFAULTS = {
-    "gd": {},
-    "momentum": {"beta": 0.9},
-    "ema_momentum": {"beta": 0.9},
-    "nesterov": {"beta": 0.9},
-    "adagrad": {"eps": 1e-10},
-    "rmsprop": {"beta": 0.9, "eps": 1e-8},
-    "adadelta": {"rho": 0.95, "eps": 1e-6},
-    "adam": {"betas": (0.9, 0.999), "eps": 1e-8},
-    "adamax": {"betas": (0.9, 0.999), "eps": 1e-8},
-    "yogi": {"betas": (0.9, 0.999), "eps": 1e-3, "corrected": False},
-    "amsgrad": {"betas": (0.9, 0.999), "eps": 1e-8, "corrected": True},
-    "nadam": {"betas": (0.9, 0.999), "eps": 1e-8, "momentum_decay": 0.004},
-    "radam": {"betas": (0.9, 0.999), "eps": 1e-8},
-    "powersign": {"beta": 0.9, "base": math.e, "decay": constant(1.0)},
-    "addsign": {"beta": 0.9, "alpha": 1.0, "decay": constant(1.0)},
-}
-STARTS = {"yogi": {"v": 1e-6}, "nadam": {"product": 1.0}}  # others start at 0
-NUMBERS = {"nadam": ["product"]}  # states that are one number whatever the gradient
-
-
 @every_rule
 def test_the_signature_is_the_algorithm(name):
     g, t, *others = inspect.signature(RULES[name]).parameters.values()
@@ -69,8 +48,8 @@ def test_the_signature_is_the_algorithm(name):
     state = {p.name: p.default for p in others if p.kind is not p.KEYWORD_ONLY}
     assert (g.name, t.name) == ("g", "t")
     assert g.default is g.empty and t.default is t.empty
-    assert hyper == DEFAULTS[name]
-    assert state == dict.fromkeys(state, 0.0) | STARTS.get(name, {})
+    assert hyper == CASES[name].defaults
+    assert state == dict.fromkeys(state, 0.0) | CASES[name].starts
     assert len(RULES[name](1.0, 1)) == 1 + len(state)
 
 
@@ -83,7 +62,7 @@ def test_direction_and_state_have_the_shape_of_the_gradient(name, shape):
     state = ()
     for t in (1, 2):
         d, *state = RULES[name](np.full(shape, 2.0), t, *state)
-        numbers = [slot in NUMBERS.get(name, []) for slot in registry.RULES[name].state]
+        numbers = [slot in CASES[name].numbers for slot in registry.RULES[name].state]
         expected = [() if number else shape for number in numbers]
         assert [np.shape(a) for a in (d, *state)] == [shape, *expected]
 
@@ -156,29 +135,34 @@ def test_the_opposite_gradients_give_the_opposite_directions(name, stream):
 # Scale: the adaptive rules ignore it, the others are proportional to it.
 
 
-ADAPTIVE = ["adagrad", "rmsprop", "adam", "adamax", "amsgrad", "nadam"]
-PROPORTIONAL = ["gd", "momentum", "ema_momentum", "nesterov", "powersign", "addsign"]
+def of_scale(kind):
+    return [name for name, case in CASES.items() if case.scale == kind]
 
 
-@pytest.mark.parametrize("name", ADAPTIVE)
+def exactly(name):
+    """Settings under which the law of its scale holds to the last digit: no eps."""
+    return {"eps": 0.0} if "eps" in CASES[name].defaults else {}
+
+
+@pytest.mark.parametrize("name", of_scale("free"))
 @relaxed
 @given(stream=gradients, factor=factors)
 def test_adaptive_rules_ignore_the_scale_of_the_gradient(name, stream, factor):
-    expected, _ = run(RULES[name], stream, eps=0.0)
-    scaled, _ = run(RULES[name], factor * stream, eps=0.0)
+    expected, _ = run(RULES[name], stream, **exactly(name))
+    scaled, _ = run(RULES[name], factor * stream, **exactly(name))
     np.testing.assert_allclose(scaled, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ADAPTIVE)
+@pytest.mark.parametrize("name", of_scale("free"))
 @relaxed
 @given(stream=gradients, diagonal=st.tuples(factors, factors, factors))
 def test_adaptive_rules_ignore_a_scale_per_coordinate(name, stream, diagonal):
-    expected, _ = run(RULES[name], stream, eps=0.0)
-    scaled, _ = run(RULES[name], stream * diagonal, eps=0.0)
+    expected, _ = run(RULES[name], stream, **exactly(name))
+    scaled, _ = run(RULES[name], stream * diagonal, **exactly(name))
     np.testing.assert_allclose(scaled, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", PROPORTIONAL)
+@pytest.mark.parametrize("name", of_scale("proportional"))
 @relaxed
 @given(stream=gradients, factor=factors)
 def test_the_other_rules_are_proportional_to_the_gradient(name, stream, factor):
@@ -187,12 +171,20 @@ def test_the_other_rules_are_proportional_to_the_gradient(name, stream, factor):
     np.testing.assert_allclose(scaled, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
-def test_every_rule_is_adaptive_or_proportional_or_known_to_be_neither():
-    """Adadelta starts from eps, Yogi's v from 1e-6; RAdam is proportional first, adaptive later."""
-    assert {*ADAPTIVE, *PROPORTIONAL} | {"adadelta", "yogi", "radam"} == set(RULES)
+@every_rule
+def test_a_rule_is_neither_adaptive_nor_proportional_only_if_it_breaks_both_laws(name):
+    kind = CASES[name].scale
+    assert kind in ("free", "proportional", "neither")
+    stream = np.random.default_rng(0).normal(size=(20, 3))
+    hyper = exactly(name) if kind == "free" else {}
+    expected, _ = run(RULES[name], stream, **hyper)
+    scaled, _ = run(RULES[name], 1e-3 * stream, **hyper)
+    free = np.allclose(scaled, expected, rtol=1e-9, atol=0)
+    proportional = np.allclose(scaled, 1e-3 * expected, rtol=1e-9, atol=0)
+    assert (free, proportional) == (kind == "free", kind == "proportional")
 
 
-@pytest.mark.parametrize("name", ADAPTIVE)
+@pytest.mark.parametrize("name", [name for name in of_scale("free") if exactly(name)])
 def test_eps_breaks_the_invariance(name):
     """The laws above see eps: they hold at eps = 0 alone."""
     stream = np.array([[1.0, -2.0, 3.0]])
@@ -517,6 +509,29 @@ def test_the_sign_rules_without_their_effect_are_gradient_descent():
     stream = np.random.default_rng(0).normal(size=(5, 3))
     for name in ("powersign", "addsign"):
         np.testing.assert_array_equal(run(RULES[name], stream, decay=constant(0.0))[0], stream)
+
+
+def test_lion_turns_before_the_average_that_it_keeps():
+    """k steps after the gradient turned, its average is (2 - beta2^50) beta2^k - 1."""
+    turn = np.array([[1.0]] * 50 + [[-1.0]] * 50)
+    averages = (2 - 0.99**50) * 0.99 ** np.arange(51) - 1
+    directions, _ = run(rules.lion, turn)
+    expected = np.sign(0.9 * averages[:-1] - 0.1)
+    np.testing.assert_array_equal(directions[:, 0], [*[1] * 50, *expected])
+    assert (expected < 0).sum() > (averages[1:] < 0).sum() > 0
+
+
+@relaxed
+@given(stream=gradients, beta=st.floats(0.1, 0.99))
+def test_lion_with_one_memory_is_the_sign_of_momentum(stream, beta):
+    average, _ = run(rules.ema_momentum, stream, beta=beta)
+    directions, (m,) = run(rules.lion, stream, betas=(beta, beta))
+    np.testing.assert_array_equal(directions, np.sign(average))
+    np.testing.assert_array_equal(m, average[-1])
+
+
+def test_lion_keeps_half_of_what_adam_keeps():
+    assert 2 * len(registry.RULES["lion"].state) == len(registry.RULES["adam"].state)
 
 
 # The registry.
