@@ -54,7 +54,10 @@ class SGD(RuleOptimizer):
 
 
 class SGDW(SGD):
-    """`SGD` with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 1). PyTorch has none."""
+    """`SGD` with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 1).
+
+    PyTorch has none.
+    """
 
     numbers: ClassVar = SGD.numbers | {"weight_decay": 1e-2, "decoupled_weight_decay": True}
     fixed: ClassVar = SGD.fixed | {"decoupled_weight_decay": (True, "use SGD")}

@@ -23,11 +23,25 @@ def cells(page):
 
 
 def test_every_rule_and_every_call_has_its_table():
-    assert {row.rule for row in conventions.TABLE} == {
-        *re.findall(r"^```{conventions} (\w+)$", PAGE, re.MULTILINE)
-    }
-    calls = " ".join(re.findall(r"^```{library-defaults} (.+)$", PAGE, re.MULTILINE)).split()
-    assert {name.lower() for _, name in conventions.DEFAULTS} == {*calls}
+    """In a section of its own, or among the others at the end."""
+    rules, calls = made.others(PAGE)
+    assert PAGE.count("```{other-conventions}") == 1 and "lion" in rules and "lion" in calls
+    named = re.findall(r"^```{conventions} (\w+)$", PAGE, re.MULTILINE)
+    assert {row.rule for row in conventions.TABLE} == {*named, *rules}
+    called = " ".join(re.findall(r"^```{library-defaults} (.+)$", PAGE, re.MULTILINE)).split()
+    assert {name.lower() for _, name in conventions.DEFAULTS} == {*called, *calls}
+
+
+def test_what_has_no_section_is_among_the_others(book):
+    named = {row.rule for row in conventions.TABLE} - {"lion", "radam"}
+    calls = " ".join({name.lower() for _, name in conventions.DEFAULTS} - {"lion"})
+    text = f"```{{library-defaults}} {calls}\n```\n\n```{{other-conventions}}\n```\n"
+    sections = "".join(f"```{{conventions}} {rule}\n```\n\n" for rule in sorted(named))
+    pages, warnings = book.build(page=f"# All\n\n{sections}{text}")
+    assert warnings == []
+    *_, others_called, others = pages["page"].select("table")
+    assert [row[0] for row in cells(others_called)] == ["optax.lion", "keras.optimizers.Lion"]
+    assert {row[0] for row in cells(others)} == {"RAdam", "Lion"}
 
 
 def test_every_row_has_its_line():

@@ -2,6 +2,7 @@
 
     ```{library-defaults} adam adamw     the calls, and the default numbers of each library
     ```{conventions} adam                what each library does, and by how much it matters
+    ```{other-conventions}               both, of all that the page has no section for
     ```{libraries-apart}                 how far apart the libraries are as they are shipped
     ```{defaults-of-2017}                what the digest lists, beside today's
     ```{stacked}                         a table of Markdown, one cell under another on a phone
@@ -42,7 +43,7 @@ SAID = [
     (r"\beps\b", r"$\\epsilon$"),
     (r"\bd = g \+ beta m\b", r"$d = g + \\beta m$"),
     (r"\bd = m\b", r"$d = m$"),
-    (r"\bbeta1\b", r"$\\beta_1$"),
+    (r"\bbeta([12])\b", r"$\\beta_\1$"),
     (r"\bmu\b", r"$\\mu$"),
     (r"\|g\|", r"$\\lvert g \\rvert$"),
     (r"0\.96\^\((.*?) t\)", r"$0.96^{\1\\,t}$"),
@@ -225,6 +226,29 @@ class LibraryDefaults(Cards):
         return table(["Call", "Default numbers"], default_rows(self.arguments[0].split()))
 
 
+class OtherConventions(Cards):
+    """Rules that no directive of the page names; a new rule is on the page without being told."""
+
+    def lines(self):
+        page = Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8")
+        rules, calls = others(page)
+        rows = ([NAMES[rule], *row] for rule in rules for row in convention_rows(rule))
+        return [
+            *table(["Call", "Default numbers"], default_rows(calls)),
+            "",
+            *table(["Rule", "Library", "What it does", "How far", "Test"], rows),
+        ]
+
+
+def others(page: str) -> tuple[list[str], list[str]]:
+    """The rules and the calls that a page in Markdown has no table of its own for."""
+    named = re.findall(r"^```{conventions} (\w+)$", page, re.MULTILINE)
+    called = " ".join(re.findall(r"^```{library-defaults} (.+)$", page, re.MULTILINE)).split()
+    rules = dict.fromkeys(row.rule for row in conventions.TABLE)
+    calls = dict.fromkeys(name.lower() for _, name in conventions.DEFAULTS)
+    return [r for r in rules if r not in named], [c for c in calls if c not in called]
+
+
 class LibrariesApart(Made):
     def lines(self):
         result = load("conventions")
@@ -252,6 +276,7 @@ class Stacked(SphinxDirective):
 def setup(app):
     app.add_directive("conventions", Conventions)
     app.add_directive("library-defaults", LibraryDefaults)
+    app.add_directive("other-conventions", OtherConventions)
     app.add_directive("libraries-apart", LibrariesApart)
     app.add_directive("defaults-of-2017", DefaultsOf2017)
     app.add_directive("stacked", Stacked)
