@@ -48,7 +48,7 @@ STYLES: dict[str, tuple[str, Any]] = {
     "radam": ("#6a8d2f", _dotted),
     "powersign": ("#4b3f9e", _dashdot),
     "addsign": ("#c2185b", _dotted),
-    "lion": ("#8a4b08", _solid),
+    "lion": ("#6d4c41", _dashdotdot),
 }
 LABELS = {
     "gd": "gradient descent",

@@ -698,7 +698,7 @@ CASES = [
 def path_faults():
     def path(rule, angle, lr, settings):
         start = walked("gd", angle, 0.1, ())[0].tolist()
-        rate = f"(RATES['{rule}'] ?? best('{rule}', 20).lr)" if lr is None else lr
+        rate = f"(RATES['{rule}'] ?? best('{rule}', 20)?.lr ?? RATE)" if lr is None else lr
         problem = f"quadratic(20, {angle})"
         ran = f"descend('{rule}', {problem}, {start}, {rate}, 30, {json.dumps(settings)})"
         return f"[{rate}, {ran}]"
