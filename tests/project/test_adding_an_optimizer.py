@@ -150,4 +150,4 @@ def test_what_the_text_says_is_enough(copy):
     assert [name for name in LISTS if not any(name in test for test in passed)] == []
     silent = [suite for suite in SUITES if not any(test.startswith(suite) for test in passed)]
     assert silent == []
-    assert len([test for test in passed if "ignum" in test]) > 200
+    assert len([test for test in passed if "ignum" in test]) > 150
