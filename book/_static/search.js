@@ -11,7 +11,7 @@
     [/^book\/questions$/, 1.5], [/^book\/glossary$/, 1.25],
     [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
   ];
-  const FIRST_SECTION = 1.4, WEAK = 0.15;
+  const FIRST_SECTION = 1.4, GUESSED = 0.5, WEAK = 0.15;
 
   // Words.
 
@@ -127,7 +127,8 @@
       .filter((word) => !stopwords.includes(word) && !/^\d$/.test(word));
     return typed.map((word) => {
       const { words, instead } = meant(word), count = places(words);
-      const worth = count && Math.log(1 + sections.length / count);
+      const sure = instead ? GUESSED : 1;
+      const worth = count && sure * Math.log(1 + sections.length / count);
       return { word, words, instead, looks: pattern(words), worth };
     });
   };

@@ -67,7 +67,7 @@ class Reader(HTMLParser):
             return
         known = dict(attrs)
         element = Element(tag, known.get("id") or "", frozenset((known.get("class") or "").split()))
-        if element.id:
+        if element.id and tag != "dt":  # a term has a place of its own
             self.around("section").anchors.append(element.id)
         self.stack.append(element)
 
