@@ -44,7 +44,7 @@ SMALL = [
     ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Small rates at first.", ""]]],
     ["book/01", "1. Steps", [
         ["far", "How far", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
-        ["sizes", "Sizes", "", "Of loss. " + "Many words stand here. " * 20 + "β₂ normalizes.", ""],
+        ["sizes", "Short steps", "", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
         ["code", "Code", "", "In code only.", "state['exp_avg_sq']"],
         ["steps", "1. Steps", "", "One converges, and a gradient behind it.", ""],
     ]],
