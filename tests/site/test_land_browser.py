@@ -101,17 +101,27 @@ def test_a_landing_in_a_fold_is_noticed(chromium, address):
         assert page.locator(f"[id='{anchor}'].toggle-hidden").count() == 1
 
 
+# Chromium holds the place by itself; not every browser does.
+COUNT = """window.landings = 0;
+Element.prototype.scrollIntoView = () => { landings += 1 };
+addEventListener("load", () => setTimeout(
+    () => document.querySelector("article h1").style.marginTop = "900px", 300))"""
+
+
+def landings(chromium, address, script):
+    """How often a page whose text moves late goes to its place after the move."""
+    with phone(chromium, "about:blank", script) as page:
+        page.add_init_script(COUNT)
+        page.goto(f"{address}/{QUESTIONS}#which-epsilon")
+        before = page.evaluate("landings")
+        page.wait_for_function("document.querySelector('article h1').style.marginTop")
+        settle(page)
+        return page.evaluate("landings") - before
+
+
 def test_a_page_that_moves_after_the_landing_is_followed(chromium, address):
-    late = "setTimeout(() => document.querySelector('article h1').style.marginTop = '900px', 300)"
-    move = f"addEventListener('load', () => {{ {late} }})"
-    no_anchor = (
-        "addEventListener('load', () => document.documentElement.style.overflowAnchor = 'none')"
-    )
-    for script, faults in ((SCRIPT, 0), (SCRIPT.replace("changes.observe", "(() => 0)"), 1)):
-        with phone(chromium, "about:blank", script) as page:
-            page.add_init_script(f"{move}; {no_anchor}")
-            page.goto(f"{address}/{QUESTIONS}#which-epsilon")
-            assert len(landing_faults(page, "which-epsilon")) == faults
+    assert landings(chromium, address, SCRIPT) >= 1
+    assert landings(chromium, address, SCRIPT.replace("changes.observe", "(() => 0)")) == 0
 
 
 # The panel of contents.
