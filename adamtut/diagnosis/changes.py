@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from adamtut.diagnosis.mutants import bare_tree, changed_trees, compiled
-from adamtut.registry import RULES
+from adamtut.registry import RULES, describe
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,8 @@ class Change:
         What the rule became.
     takes_rate
         Whether it has a keyword `lr` and returns the whole move.
+    extra
+        Settings that the rule does not have.
     """
 
     rule: str
@@ -37,6 +39,7 @@ class Change:
     source: str
     function: Callable
     takes_rate: bool = False
+    extra: tuple[str, ...] = ()
 
     def lines(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The lines of the rule that are gone, and those that came."""
@@ -52,9 +55,21 @@ Edits = dict[str, list[tuple[str, str]]]
 CORRECTION_OF_M = "m / (1 - beta1 ** t)"
 CORRECTION_OF_V = "v / (1 - beta2 ** t)"
 
+# RMSProp with a second state.
+OF_V = "g / (sqrt(v) + eps)"
+AVERAGE_OF_V = "v = beta * v + (1 - beta) * g ** 2"
+MEAN_GRADIENT = [
+    ("v=0.0, *", "v=0.0, g_mean=0.0, *"),
+    (AVERAGE_OF_V, f"{AVERAGE_OF_V}\n    g_mean = beta * g_mean + (1 - beta) * g"),
+]
+
 # What a rule's makers and libraries do otherwise than ours; none of them is a mistake.
 CONVENTIONS: dict[str, Edits] = {
     "momentum": {
+        "the first gradient enters whole and the others less, as with PyTorch's dampening": [
+            ("m = beta * m + g", "m = g if t == 1 else beta * m + (1 - dampening) * g"),
+            ("*, beta", "*, dampening, beta"),
+        ],
         "the rate is inside the velocity, as in Keras: a new rate spares old gradients": [
             ("m = beta * m + g", "m = beta * m + lr * g"),
             ("*, beta", "*, lr, beta"),
@@ -83,6 +98,27 @@ CONVENTIONS: dict[str, Edits] = {
     "rmsprop": {
         "eps is inside the root, as in Keras and by default in optax": [
             ("(sqrt(v) + eps)", "sqrt(v + eps)")
+        ],
+        "the square of the mean gradient is taken off v, as PyTorch's centered has it": [
+            *MEAN_GRADIENT,
+            ("(sqrt(v) + eps), v", "(sqrt(v - g_mean ** 2) + eps), v, g_mean"),
+        ],
+        "the square of the mean gradient is taken off v, and eps is inside the root, as centered "
+        "has it in Keras and optax": [
+            *MEAN_GRADIENT,
+            ("(sqrt(v) + eps), v", "sqrt(v - g_mean ** 2 + eps), v, g_mean"),
+        ],
+        "momentum adds up the divided gradients, as PyTorch has it": [
+            ("v=0.0, *, beta", "v=0.0, m=0.0, *, momentum, beta"),
+            ("return (g / (sqrt(v) + eps), v)", f"m = momentum * m + {OF_V}\n    return (m, v, m)"),
+        ],
+        "momentum adds up whole steps, the rate inside, and eps is in the root, as in Keras and "
+        "optax": [
+            ("v=0.0, *, beta", "v=0.0, m=0.0, *, lr, momentum, beta"),
+            (
+                "return (g / (sqrt(v) + eps), v)",
+                "m = momentum * m + lr * g / sqrt(v + eps)\n    return (m, v, m)",
+            ),
         ],
     },
     "adam": {
@@ -248,7 +284,9 @@ def _edited(rule: str, edits: Edits) -> Iterator[Change]:
         for old, new in replacements:
             text = text.replace(old, new)
         edited = compiled(ast.parse(text), RULES[rule].function)
-        yield Change(rule, words, text, edited, takes_rate="*, lr" in text)
+        own = RULES[rule].defaults
+        extra = tuple(name for name in describe(edited).defaults if name not in {*own, "lr"})
+        yield Change(rule, words, text, edited, takes_rate="*, lr" in text, extra=extra)
 
 
 @functools.cache

@@ -23,7 +23,8 @@ class Diagnosis:
     rule
         Name of the rule.
     settings
-        The rule's hyper-parameters, read from the update's signature or fitted.
+        The rule's hyper-parameters, and those that a convention has besides, read from the
+        update's signature or fitted.
     change
         The convention or the change, in words; "" where there is none.
     before, after

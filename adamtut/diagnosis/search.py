@@ -71,6 +71,17 @@ class Case:
             self.free[name], self.given[name] = tuple(free), [whole]
             if "corrected" in free:
                 self.given[name].append(whole | {"corrected": not whole["corrected"]})
+        # Of the settings that conventions have besides.
+        self.extra = {k: v for k, v in subject.settings.items() if k in settings.SHARES and v}
+
+    def given_to(self, change: Change) -> list[dict[str, Any]]:
+        """The settings to try of what became of a rule."""
+        extra = {k: self.extra.get(k, settings.STARTS[k][0]) for k in change.extra}
+        return [given | extra for given in self.given[change.rule]]
+
+    def free_of(self, change: Change) -> tuple[str, ...]:
+        """The settings that nobody gives."""
+        return *self.free[change.rule], *(k for k in change.extra if k not in self.extra)
 
 
 def diagnose(update: Callable, **given: Any) -> Diagnosis:
@@ -196,7 +207,7 @@ def _best(case: Case, matches: Iterable[Match]) -> Match | None:
 
 def _as_given(case: Case, pool: Iterable[Change]) -> Iterator[Match]:
     for change in pool:
-        for given in case.given[change.rule]:
+        for given in case.given_to(change):
             expected = _cached(change, tuple(given.items()))
             if expected is not None:
                 yield _match(change, given, apart(case.found, expected))
@@ -248,7 +259,7 @@ def _scaled(case: Case, pool: Iterable[Change]) -> Iterator[Match]:
     """A rule times a number, or with another use of the rate."""
     by_rate = {"": np.ones(len(RATES)), IGNORED: RATES, TWICE: 1 / RATES}
     for change in pool:
-        for given in case.given[change.rule]:
+        for given in case.given_to(change):
             expected = _cached(change, tuple(given.items()))
             if expected is None:
                 continue
@@ -274,8 +285,8 @@ def _fitted(case: Case, pool: Iterable[Change], all_free: bool = False) -> Itera
     """What agrees once the settings are fitted which the signature does not give, or all."""
     begins = []
     for change in pool:
-        given = case.given[change.rule][0]
-        free = case.free[change.rule]
+        given = case.given_to(change)[0]
+        free = case.free_of(change)
         if all_free and not free:
             free = tuple(k for k, v in given.items() if not callable(v))
         elif all_free:
@@ -405,7 +416,8 @@ def _report(case: Case, match: Match | None, nearest: Change, decay: float, rema
     known = {k: v for k, v in given.items() if k != "l2"} if match is None else match.settings
     l2 = match.l2 if match else 0.0
     unchanged = next(change for change in changes.rules() if change.rule == rule)
-    expected = _run(unchanged, known | ({"l2": l2} if l2 else {}))
+    own = {k: v for k, v in known.items() if k in RULES[rule].defaults}
+    expected = _run(unchanged, own | ({"l2": l2} if l2 else {}))
     assert expected is not None, f"the rule {rule} fails on its own settings {known}"
     said = case.known[rule]
     if match and (other := {k: v for k, v in said.items() if known.get(k, v) != v}):

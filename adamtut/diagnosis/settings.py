@@ -29,8 +29,12 @@ STARTS: dict[str, tuple[Any, ...]] = {
     "eps": (1e-8, 1e-6, 1e-3),
     "momentum_decay": (0.004, 1.0, math.inf),
     "corrected": (False, True),
+    "dampening": (0.5, 0.9),
+    "momentum": (0.9, 0.5),
     "l2": (0.01, 0.1),
 }
+# What lies between 0 and 1, most often near 1.
+SHARES = ("betas", "beta", "rho", "dampening", "momentum")
 DAMPING, ROUNDS, TURNS = 1e-3, 40, 12
 
 
@@ -88,7 +92,7 @@ def fit(
 ) -> dict[str, Any]:
     """Settings for which `run` comes nearest to the target: Levenberg and Marquardt's steps.
 
-    A memory β is fitted as log(1 - β), a small number as its logarithm.
+    A share β is fitted as log(1 - β), a small number as its logarithm.
     """
     numbers, names = _flat(begin, free)
     if not names:
@@ -132,19 +136,19 @@ def _flat(settings, free):
     for name in free:
         entries = settings[name] if name == "betas" else [settings[name]]
         for i, value in enumerate(entries):
-            is_memory = name in ("betas", "beta", "rho")
-            size = 1 - value if is_memory else value
+            is_share = name in SHARES
+            size = 1 - value if is_share else value
             if math.isfinite(size) and size > 0:
                 numbers.append(math.log(size))
-                names.append((name, i, is_memory))
+                names.append((name, i, is_share))
     return np.array(numbers), names
 
 
 def _settings(begin, numbers, names):
     settings = {k: list(v) if k == "betas" else v for k, v in begin.items()}
-    for number, (name, i, is_memory) in zip(numbers, names, strict=True):
+    for number, (name, i, is_share) in zip(numbers, names, strict=True):
         size = math.exp(min(max(number, -60.0), 60.0))
-        value = 1 - size if is_memory else size
+        value = 1 - size if is_share else size
         if name == "betas":
             settings[name][i] = value
         else:

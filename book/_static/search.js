@@ -1,105 +1,244 @@
-// What is shown under a search result, and how long its words stay marked. Loaded on the search page
-// after Sphinx's searchtools.js, whose `Search` this changes.
+"use strict";
+// Finds the sections that answer a question, and shows the sentence in which its words stand. Loaded
+// on the search page after Sphinx's searchtools.js, of which the field and the frame stay; what there
+// is to find is in search_sections.js, which tools/sphinx/search.py writes.
 {
-  const SUB = "0₀1₁2₂3₃4₄5₅6₆7₇8₈9₉+₊−₋-₋=₌(₍)₎aₐeₑhₕiᵢjⱼkₖlₗmₘnₙoₒpₚrᵣsₛtₜuᵤvᵥxₓ";
-  const SUPER = "0⁰1¹2²3³4⁴5⁵6⁶7⁷8⁸9⁹+⁺−⁻-⁻=⁼(⁽)⁾iⁱkᵏnⁿtᵗ";
-  const ACCENTS = { "^": "\u0302", "ˉ": "\u0304", "~": "\u0303" };
-  // The title stands above; what is folded is code that nobody sees.
-  const DROPPED =
-    ".headerlink, script, style, button, h1, .strip, .predict .label, details.check, details.hide";
-  const LENGTH = 240, BEFORE = 80;
+  const LENGTH = 240, SHOWN = 30;
+  // How much it counts that a word stands there.
+  const TITLE = 3, INDEX = 2.5, TEXT = 1, PAGE = 0.4, WHOLE_TITLE = 2, ONE_SENTENCE = 1.5;
+  // What answers comes before what tells, and that before what lists.
+  const KINDS = [
+    [/^book\/questions$/, 1.5], [/^book\/glossary$/, 1.25],
+    [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
+  ];
+  const FIRST_SECTION = 1.4, GUESSED = 0.5, WEAK = 0.15;
 
-  // Every letter raised or lowered, or all of them after a sign where one has no such form.
-  const shifted = (text, letters, sign) => {
-    const found = [...text].map((letter) => letters[letters.indexOf(letter) + 1]);
-    const known = [...text].every((letter) => letters.indexOf(letter) % 2 === 0);
-    return known ? found.join("") : sign + grouped(text);
+  // Words.
+
+  // One thing under two names.
+  const ALIASES = {
+    eps: "epsilon", epsilon: "eps", lr: "rate", fp16: "float16", bf16: "bfloat16", tf: "tensorflow",
+    torch: "pytorch", pytorch: "torch", optim: "optimizer", wd: "decay",
   };
-  const grouped = (text) => (/^.[\u0302-\u0304₀-ₜ]*$/u.test(text) ? text : `(${text})`);
-
-  // A formula in a line of text. The page has it as MathML, as LaTeX and in the letters one sees.
-  const say = (node) => {
-    const parts = [...node.children].map(say);
-    switch (node.localName) {
-      case "annotation": return "";
-      case "mspace": return " ";
-      case "msub": return parts[0] + shifted(parts[1], SUB, "_");
-      case "msup": return parts[0] + shifted(parts[1], SUPER, "^");
-      case "msubsup": return parts[0] + shifted(parts[1], SUB, "_") + shifted(parts[2], SUPER, "^");
-      case "msqrt": return "√" + grouped(parts.join(""));
-      case "mfrac": return parts.map(grouped).join("/");
-      case "mover": return parts[0] + (ACCENTS[parts[1]] || "");
-      default: return parts.length ? parts.join("") : node.textContent.replace(/[\u2061\u200b]/g, "");
-    }
+  const GREEK = {
+    α: "alpha", β: "beta", γ: "gamma", δ: "delta", ε: "epsilon", ϵ: "epsilon", η: "eta", θ: "theta",
+    κ: "kappa", λ: "lambda", μ: "mu", ρ: "rho", σ: "sigma",
   };
+  const TOKEN = /\d+\.\d+|[\p{L}\p{N}_]+/gu;
+  const plain = (text) =>
+    text.normalize("NFKC").toLowerCase().replace(/[α-ωϵ]/g, (letter) => GREEK[letter] ?? letter);
+  // warm-up is warmup and warm up, exp_avg is exp and avg too.
+  const opened = (text) =>
+    plain(text).replace(/\p{L}[\p{L}\p{N}]*(?:[-_][\p{L}\p{N}]+)+/gu, (word) =>
+      `${word.includes("_") ? word : word.replaceAll("-", "")} ${word.replace(/[-_]/g, " ")}`);
+  // As Americans spell it.
+  const american = (word) => word
+    .replace(/is(e|ed|es|er|ers|ing|ations?)$/, "iz$1").replace(/(?<=\w{3})our/, "or")
+    .replace(/tre(s|d)?$/, "ter$1").replace(/ll(ed|ing)$/, "l$1");
+  const stemmer = new Stemmer();
+  const stem = (word) => stemmer.stemWord(american(word));
 
-  const words = (html, anchor) => {
-    const page = new DOMParser().parseFromString(html, "text/html");
-    const article = page.querySelector("article") || page.body;
-    const found = anchor && page.getElementById(anchor.slice(1));
-    // A term of the glossary has its name there, and what it means after it; an entry of the index
-    // has an empty place before its heading.
-    const place = found?.localName === "span" ? found.closest("section") : found;
-    const part = (place?.localName === "dt" ? place.nextElementSibling : place) || article;
-    for (const e of part.querySelectorAll(DROPPED)) e.remove();
-    for (const e of part.querySelectorAll(".katex-display")) e.replaceWith(" … ");
-    for (const e of part.querySelectorAll(".katex")) e.replaceWith(say(e.querySelector("math")));
-    // Without it the last word of a block and the first of the next are one.
-    for (const e of part.querySelectorAll("p, li, td, th, dt, pre, h2, h3, h4")) e.append(" ");
-    return part.textContent.replace(/\s+/g, " ").trim();
-  };
-
-  // Whole words around the first place that has one of the words looked for.
-  Search.makeSearchSummary = (html, keywords, anchor) => {
-    const text = words(html, anchor), lower = text.toLowerCase();
-    const places = [...keywords].map((word) => lower.indexOf(word)).filter((place) => place >= 0);
-    const place = Math.max(0, (places.length ? Math.min(...places) : 0) - BEFORE);
-    const start = place && text.indexOf(" ", place) + 1;
-    const end = text.length > start + LENGTH ? text.lastIndexOf(" ", start + LENGTH) : text.length;
-    const summary = document.createElement("p");
-    summary.className = "context";
-    const cut = [start ? "… " : "", text.slice(start, end), end < text.length ? " …" : ""];
-    summary.textContent = cut.join("");
-    return summary;
-  };
-
-  // A question of several words finds the headings that have them all, the shortest first. Sphinx
-  // looks for the question as it is typed, in titles at most twice as long.
-  const HEADINGS = 5;
-  const perform = Search._performSearch;
-  Search._performSearch = (query, terms, ...others) => {
-    const found = perform(query, terms, ...others);
-    if (!/\S[\s-]+\S/.test(query) || !terms.size) return found;
-    const { alltitles, docnames, filenames, titles } = Search._index, stemmer = new Stemmer();
-    const headings = [];
-    for (const [title, places] of Object.entries(alltitles)) {
-      const stems = splitQuery(title.toLowerCase()).map((word) => stemmer.stemWord(word));
-      if (![...terms].every((term) => stems.includes(term))) continue;
-      for (const [file, id] of places) {
-        if (id === null || titles[file] === title) continue;
-        const name = `${titles[file]} > ${title}`;
-        headings.push([docnames[file], name, `#${id}`, null, -stems.length, filenames[file]]);
+  // Letters to add, leave out, replace or exchange with the next, to make one word of another.
+  const edits = (one, other, most) => {
+    if (Math.abs(one.length - other.length) > most) return most + 1;
+    let before = [], above = Array.from({ length: other.length + 1 }, (_, j) => j);
+    for (let i = 1; i <= one.length; i++) {
+      const row = [i];
+      for (let j = 1; j <= other.length; j++) {
+        row[j] = Math.min(
+          above[j] + 1, row[j - 1] + 1, above[j - 1] + (one[i - 1] !== other[j - 1]));
+        if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1])
+          row[j] = Math.min(row[j], before[j - 2] + 1);
       }
+      [before, above] = [above, row];
     }
-    const best = headings.sort((a, b) => b[4] - a[4]).slice(0, HEADINGS).reverse();
-    const isBest = (one) => best.some((other) => one[0] === other[0] && one[2] === other[2]);
-    const rest = found.filter((one) => !isBest(one));
-    const pages = rest.filter((one) => one[4] >= 1000 && !one[2]);
-    return [...rest.filter((one) => !pages.includes(one)), ...best, ...pages];
+    return above[other.length];
   };
+
+  // The book.
+
+  let sections = [];
+  const known = new Set(); // the words of the book
+  const forms = new Map(); // a stem → those that have it
+
+  Search.setIndex = (pages) => {
+    sections = pages.flatMap(([page, head, parts]) => parts.map(([anchor, title, words, text, code]) => {
+      const kind = KINDS.find(([pattern]) => pattern.test(page))?.[1] ?? 1;
+      const isFirst = title === head;
+      return {
+        page, head, anchor: isFirst ? "" : `#${anchor}`, title, text,
+        in: {
+          title: opened(title), words: opened(words), text: opened(`${text} ${code}`),
+          head: opened(head),
+        },
+        worth: kind * (isFirst ? FIRST_SECTION : 1),
+      };
+    }));
+    for (const { in: { title, words, text } } of sections)
+      for (const part of [title, words, text])
+        for (const [word] of part.matchAll(TOKEN)) known.add(word);
+    for (const word of known) {
+      const root = stem(word);
+      if (!forms.has(root)) forms.set(root, []);
+      forms.get(root).push(word);
+    }
+    Search._index = sections;
+    if (Search._queued_query !== null) Search.query(Search._queued_query);
+    Search._queued_query = null;
+  };
+
+  const BOUND = "[\\p{L}\\p{N}_]";
+  const pattern = (words) =>
+    new RegExp(`(?<!${BOUND})(?:${words.map(_escapeRegExp).join("|")})(?!${BOUND})`, "gu");
+  const places = (words) => {
+    const looks = pattern(words);
+    const has = ({ in: { title, words, text } }) =>
+      [title, words, text].some((part) => part.search(looks) >= 0);
+    return words.length ? sections.filter(has).length : 0;
+  };
+
+  // The words of the book that are misspelt so, or nearly so.
+  const near = (word) => {
+    const most = word.length > 6 ? 2 : word.length > 3 ? 1 : 0;
+    for (let n = 1; n <= most; n++) {
+      const isNear = (other) => /^\p{L}{3,}/u.test(other) && edits(word, other, n) === n;
+      const found = [...known].filter(isNear);
+      if (found.length) return found;
+    }
+    return [];
+  };
+
+  // The words of the book that a word of the question means: the same in another form; or begun, or
+  // misspelt. A form that few places have may be of another word, as bais is of the name Bai.
+  const FEW = 4;
+  const meant = (word) => {
+    const same = (other) => forms.get(stem(other)) ?? [];
+    const found = [...same(word), ...(ALIASES[word] ? same(ALIASES[word]) : [])];
+    if (known.has(word) || places(found) >= FEW) return { words: found };
+    const begun = word.length > 2 ? [...known].filter((other) => other.startsWith(word)) : [];
+    if (!found.length && begun.length) return { words: begun };
+    const others = near(word);
+    return { words: [...found, ...others.flatMap(same)], instead: others[0] };
+  };
+
+  // The words of a question, and what each is worth: the more, the fewer sections have it.
+  const terms = (query) => {
+    const typed = [...new Set(plain(query).match(TOKEN) ?? [])]
+      .filter((word) => !stopwords.includes(word) && !/^\d$/.test(word));
+    return typed.map((word) => {
+      const { words, instead } = meant(word), count = places(words);
+      const sure = instead ? GUESSED : 1;
+      const worth = count && sure * Math.log(1 + sections.length / count);
+      return { word, words, instead, looks: pattern(words), worth };
+    });
+  };
+
+  const has = (text, { looks }) => text.search(looks) >= 0;
+  const sum = (terms) => terms.reduce((all, { worth }) => all + worth, 0);
+  const sentences = (text) =>
+    text.split(/\n|(?<=[.?!]["”)]?) (?![a-z])/).filter((part) => part.trim());
+
+  // The sentence that has the most of the words, and what follows it.
+  const excerpt = (section, terms) => {
+    const parts = sentences(section.text);
+    const values = parts.map((part) => {
+      const text = opened(part);
+      return sum(terms.filter((term) => has(text, term)));
+    });
+    const most = Math.max(0, ...values), start = Math.max(0, values.indexOf(most));
+    return { worth: most, start, parts };
+  };
+
+  const judge = (section, terms, all) => {
+    const { title, words, text, head } = section.in;
+    let score = 0;
+    const found = terms.filter((term) => {
+      const times = (text.match(term.looks) ?? []).length;
+      const here = (has(title, term) && TITLE) + (has(words, term) && INDEX)
+        + TEXT * times / (times + 1 + text.length / 1500);
+      score += term.worth * (here || (has(head, term) && PAGE));
+      return here;
+    });
+    if (!found.length) return null;
+    const titled = found.filter((term) => has(title, term));
+    const length = [...title.matchAll(TOKEN)].filter(([w]) => !stopwords.includes(w)).length;
+    score += WHOLE_TITLE * sum(titled) * Math.min(1, titled.length / length || 0);
+    const { worth, start, parts } = excerpt(section, found);
+    score += ONE_SENTENCE * worth;
+    // A word that is missing costs more than any that stands in a better place gains.
+    const share = sum(found) / all;
+    return { section, found, start, parts, score: score * share ** 3 * section.worth };
+  };
+
+  const search = (query) => {
+    const asked = terms(query), usable = asked.filter(({ worth }) => worth), all = sum(usable);
+    const results = sections.map((section) => judge(section, usable, all)).filter(Boolean);
+    results.sort((a, b) => b.score - a.score);
+    const least = WEAK * results[0]?.score;
+    return { asked, results: results.filter(({ score }) => score >= least).slice(0, SHOWN) };
+  };
+
+  // The page.
+
+  // Whole words, from the start of the sentence, or from before the first of the words in a long one.
+  const shorten = ({ parts, start, found }) => {
+    let text = (parts[start] ?? "").trim(), before = start ? "… " : "";
+    let next = start + 1;
+    while (next < parts.length && text.length + parts[next].length < LENGTH)
+      text += ` ${parts[next++].trim()}`;
+    if (text.length <= LENGTH) return before + text + (next < parts.length ? " …" : "");
+    const lower = text.toLowerCase();
+    const places = found.flatMap(({ words }) => words.map((word) => lower.indexOf(word)));
+    const first = Math.min(...places.filter((place) => place >= 0), text.length - LENGTH);
+    const from = first > LENGTH / 3 ? text.indexOf(" ", first - LENGTH / 3) + 1 : 0;
+    if (from) before = "… ";
+    const rest = text.slice(from);
+    if (rest.length <= LENGTH) return before + rest;
+    return `${before}${rest.slice(0, rest.lastIndexOf(" ", LENGTH))} …`;
+  };
+
+  const show = (result) => {
+    const { page, anchor, title, head } = result.section;
+    const item = document.createElement("li");
+    const link = item.appendChild(document.createElement("a"));
+    link.href = `${page}${DOCUMENTATION_OPTIONS.LINK_SUFFIX}${anchor}`;
+    link.textContent = anchor ? `${head} > ${title}` : title;
+    const summary = item.appendChild(document.createElement("p"));
+    summary.className = "context";
+    summary.textContent = shorten(result);
+    for (const word of result.found.flatMap(({ words }) => words))
+      if (word.length > 1) _highlightText(summary, word, "highlighted");
+    return item;
+  };
+
+  // What was not looked for as it was typed.
+  const remarks = (asked) => [
+    ...asked.filter(({ instead }) => instead)
+      .map(({ word, instead }) => `No page has “${word}”; looked for “${instead}”.`),
+    ...asked.filter(({ words }) => !words.length).map(({ word }) => `No page has “${word}”.`),
+  ];
 
   // The words are marked on the page of a result, and not on one that the reader goes to instead.
   const KEY = "sphinx_highlight_terms";
-  const parse = Search._parseQuery;
-  let asked = "";
-  Search._parseQuery = (query) => {
-    const parsed = parse(query);
-    asked = [...parsed[3]].join(" ");
+  let marked = "";
+
+  // It weighs as much as a chapter, so it is asked for when there is a question.
+  const perform = Search.performSearch;
+  Search.performSearch = (query) => {
+    perform(query);
+    Search.loadIndex("search_sections.js");
+  };
+  Search.find = search;
+  Search.query = (query) => {
+    const { asked, results } = search(query);
     localStorage.removeItem(KEY);
-    return parsed;
+    marked = asked.map(({ word, instead }) => instead ?? word).join(" ");
+    Search.output.replaceChildren(...results.map(show));
+    _finishSearch(results.length);
+    if (results.length) Search.status.append(` ${remarks(asked).join(" ")}`);
   };
   const mark = ({ target }) => {
-    if (target.closest("#search-results a")) localStorage.setItem(KEY, asked);
+    if (target.closest("#search-results a")) localStorage.setItem(KEY, marked);
   };
   addEventListener("click", mark);
   addEventListener("auxclick", mark);

@@ -117,6 +117,68 @@ def test_an_optimizer_of_keras_is_its_rule_or_a_convention(name):
     assert says(found, *KERAS[name]) and found.digits > 7, found
 
 
+# What libraries do to momentum and RMSProp with settings that our rules do not have.
+VARIANTS = {
+    "centred": ("RMSprop", {"centered": True}, "rmsprop", {}, "centered has it"),
+    "momentum": ("RMSprop", {"momentum": 0.8}, "rmsprop", {"momentum": 0.8}, "adds up the divided"),
+    "damped": ("SGD", {"momentum": 0.9, "dampening": 0.3}, "momentum", {"dampening": 0.3}, "damp"),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_variant_of_torch_is_a_convention(variant):
+    name, given, rule, own, words = VARIANTS[variant]
+    found = diagnose(getattr(torch.optim, name), **given)
+    assert says(found, rule, "convention", **own) and words in found.change, found
+    assert found.digits > 11 and not found.remarks
+    numbers = {k: v for k, v in found.settings.items() if k not in ("beta", "eps")}
+    assert numbers == own
+
+
+@pytest.mark.parametrize(
+    ("run", "own", "words"),
+    [
+        (lambda: optax_run(partial(optax.rmsprop, centered=True)), {}, "in Keras and optax"),
+        (lambda: partial(keras_walk, "RMSprop", centered=True), {}, "in Keras and optax"),
+        (
+            lambda: optax_run(partial(optax.rmsprop, momentum=0.8)),
+            {"momentum": 0.8},
+            "Keras and optax",
+        ),
+        (
+            lambda: partial(keras_walk, "RMSprop", momentum=0.8),
+            {"momentum": 0.8},
+            "Keras and optax",
+        ),
+    ],
+    ids=["optax centred", "Keras centred", "optax momentum", "Keras momentum"],
+)
+def test_a_variant_of_another_library_is_a_convention(run, own, words):
+    found = diagnose_path(run())
+    assert says(found, "rmsprop", "convention", **own) and words in found.change, found
+
+
+def test_a_dampening_that_nobody_tells_is_fitted():
+    def run(start, gradients, rates):
+        m, path = gradients[0], [start]
+        for t, (g, rate) in enumerate(zip(gradients, rates, strict=True)):
+            m = 0.85 * m + 0.45 * g if t else g
+            path.append(path[-1] - rate * m)
+        return np.stack(path)
+
+    found = diagnose_path(run)
+    assert says(found, "momentum", "convention", beta=0.85, dampening=0.55), found
+
+
+def test_a_mistake_in_a_variant_is_not_called_a_convention():
+    def mine(g, t, v=0.0, a=0.0, *, beta=0.99, eps=1e-8):
+        v = beta * v + (1 - beta) * g**2
+        a = beta * a + (1 - beta) * abs(g)
+        return g / (ops.sqrt(v - a**2) + eps), v, a
+
+    assert diagnose(mine).verdict == "unknown"
+
+
 def torchs_order(g, t, m=0.0, v=0.0, *, b1=0.9, b2=0.999, epsilon=1e-8):
     """Adam in the order of torch.optim, with other names for its settings."""
     m = m + (1 - b1) * (g - m)

@@ -86,13 +86,6 @@ def test_the_first_line_of_a_check_is_text(build):
     assert words(page.select_one("summary .about")) == "· a < b & c"
 
 
-def test_the_search_does_not_find_a_check(build, tmp_path):
-    build(code("assert xylophone", tags=["check"]), code("marimba = 1"))
-    index = (tmp_path / "html" / "searchindex.js").read_text(encoding="utf-8")
-    assert "marimba" in index
-    assert "xylophon" not in index
-
-
 PRINTED = nbformat.v4.new_output("stream", text="0.5\n")
 FAILED = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=["no"])
 

@@ -26,6 +26,7 @@ from looks import (
     FRAMES,
     dark_faults,
     offline_faults,
+    phone_faults,
     script_free_faults,
     shape_faults,
     strip_faults,
@@ -57,6 +58,8 @@ def faults_at(page, viewport, name):
     faults = width_faults(page) + strip_faults(page)
     if viewport == PHONE and (is_chapter(name) or name == "book/api/rules.html"):
         faults += wide_formulas(page)
+    if viewport == PHONE:
+        faults += phone_faults(page)
     if viewport == DESK and (is_chapter(name) or name in TYPESET):
         faults += typesetting_faults(page)
     return [f"{viewport['width']}: {fault}" for fault in faults]

@@ -1,10 +1,12 @@
 """The search page in Chromium: what stands under a result, what is marked, ways on."""
 
+import json
 import re
 from contextlib import contextmanager
+from urllib.parse import quote_plus
 
 import pytest
-from browsing import DESK, PHONE, SITE
+from browsing import DESK, PHONE
 
 from tools.book import BOOK
 
@@ -34,97 +36,121 @@ def test_a_phone_shows_no_keys_over_the_words(chromium, address):
             assert keys.is_visible() == shown
 
 
-@contextmanager
-def excerpts(chromium, script=SCRIPT):
-    """A function from a page of the book, words and an anchor to what stands under a result."""
-    page = chromium.new_page()
-    page.evaluate("window.Search = {}")
-    page.evaluate(f"() => {{ {script} }}")
+# A book of a few sections: page, its title, and (anchor, title, entries of the index, text, code).
+SMALL = [
+    ["book/questions", "Your question", [
+        ["spikes", "The loss spikes", "resume", "Large ones return. It is v that forgot.", ""],
+    ]],
+    ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Small rates at first.", ""]]],
+    ["book/01", "1. Steps", [
+        ["far", "How far", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
+        ["sizes", "Short steps", "", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
+        ["code", "Code", "", "In code only.", "state['exp_avg_sq']"],
+        ["steps", "1. Steps", "", "One converges, and a gradient behind it.", ""],
+    ]],
+    ["book/bibliography", "Bibliography", [
+        ["bibliography", "Bibliography", "", "Loss spikes. Bai, On the forgotten v.", ""],
+    ]],
+]  # fmt: skip
 
-    def made(html, words, anchor=""):
-        return page.evaluate(
-            """([html, words, anchor]) =>
-                words.map(word => Search.makeSearchSummary(html, [word], anchor).textContent)""",
-            [html, words, anchor],
-        )
+
+@contextmanager
+def asked(chromium, address, script=SCRIPT, book=SMALL):
+    """A function from words to addresses, excerpts and the line above them."""
+    page = chromium.new_page()
+    page.set_default_timeout(10_000)
+    page.route("**/search.js*", lambda route: route.fulfill(body=script))
+    data = f"Search.setIndex({json.dumps(book)})"
+    page.route("**/search_sections.js*", lambda route: route.fulfill(body=data))
+
+    def found(words):
+        page.goto(f"{address}/search.html?q={quote_plus(words)}")
+        page.wait_for_function("/finished|did not/.test(Search.status?.innerText)")
+        return page.evaluate("""() => [
+            [...document.querySelectorAll("#search-results li > a")]
+                .map(a => a.href.split("book/").pop().replace(".html", "")),
+            [...document.querySelectorAll("#search-results .context")].map(e => e.textContent),
+            Search.status.innerText,
+        ]""")
 
     try:
-        yield made
+        yield found
     finally:
         page.close()
 
 
-def formula(mathml, latex):
-    """A formula as KaTeX writes it, in small."""
-    return (
-        '<span class="katex"><span class="katex-mathml"><math><semantics>'
-        f"<mrow>{mathml}</mrow><annotation>{latex}</annotation></semantics></math></span>"
-        f'<span class="katex-html">{latex}\u200b</span></span>'
-    )
+# Words → the addresses that come first.
+RANKS = {
+    "loss spikes": ["questions#spikes", "01#far"],  # a title before text, lists last
+    "spike loss gradient": ["01#far", "questions#spikes"],  # every word before most
+    "loss spikes xylophone": ["questions#spikes", "01#far"],  # a word may stand nowhere
+    "resume": ["questions#spikes"],
+    "warmup": ["glossary#term-warmup"],
+    "warm-up": ["glossary#term-warmup"],
+    "warm up": ["glossary#term-warmup"],
+    "normalising": ["01#sizes"],
+    "beta2": ["01#sizes"],
+    "exp_avg_sq": ["01#code"],
+    "sipke": ["questions#spikes"],
+    "konvreges": ["01"],
+    "steps": ["01"],
+    "forgot": ["questions#spikes"],
+    "bibliog": ["bibliography"],
+}
 
 
-ROOT_V = formula("<msqrt><mi>v</mi></msqrt>", r"\sqrt v")
-ROOT_SUM = formula(
-    "<msqrt><mover><mi>v</mi><mo>^</mo></mover><mo>+</mo><mi>ϵ</mi></msqrt>",
-    r"\sqrt{\hat v+\epsilon}",
-)
-M_T = formula("<msub><mi>m</mi><mrow><mi>t</mi><mo>−</mo><mn>1</mn></mrow></msub>", "m_{t-1}")
-G_T = formula("<msubsup><mi>g</mi><mi>t</mi><mn>2</mn></msubsup>", "g_t^2")
-V_MAX = formula("<msup><mi>v</mi><mi>max</mi></msup>", r"v^{\max}")
-HALF = formula("<mfrac><mn>1</mn><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow></mfrac>", r"\frac")
-PAGE = f"""<main role="main"><div>Contents .pdf</div><article>
-<h1>A title<a class="headerlink">#</a></h1>
-<p>First {M_T}, {G_T} and {ROOT_V};</p><p>then {ROOT_SUM}, {V_MAX} and {HALF}.</p>
-<div class="katex-display">{HALF}</div><details class="hide"><pre>hidden()</pre></details>
-<div class="predict"><p class="label">Predict</p><p>Which one?</p></div>
-<dl><dt id="term-a">word</dt><dd>What a word means.</dd></dl>
-<section id="end"><p>{"many words and " * 30}</p><p>The end of all.</p></section>
-</article></main>"""
-START = (
-    "First mₜ₋₁, gₜ² and √v; then √(v̂+ϵ), v^(max) and 1/(a+b). … Which one? word What a word means."
-)
+def rank_faults(found):
+    return [words for words, first in RANKS.items() if found(words)[0][: len(first)] != first]
 
 
-def excerpt_faults(made):
-    start, end = made(PAGE, ["first", "end of"])
-    faults = [] if start.startswith(START + " many words") else [start]
-    faults += [] if start.endswith(" …") and 200 < len(start) <= 245 else [start]
-    return faults + ([] if re.fullmatch(r"… ((many|words|and) )+The end of all\.", end) else [end])
-
-
-def test_what_stands_under_a_result_can_be_read(chromium):
-    with excerpts(chromium) as made:
-        assert excerpt_faults(made) == []
-        assert made(PAGE, ["means"], "#term-a") == ["What a word means."]
-        (text,) = made(PAGE, ["nowhere"], "#end")
-        assert text.startswith("many words")
-        (text,) = made(
-            PAGE.replace('id="end">', 'id="end"><span id="index-0"></span>'), ["x"], "#index-0"
-        )
-        assert text.startswith("many words")
-        chapter = (SITE / "book" / "09_convergence.html").read_text(encoding="utf-8")
-        texts = made(chapter, ["converge", "corrections", "average", "xylophone"])
-    assert [text for text in texts if re.search(r"\\|\u200b|[a-z][.?!][A-Z]", text)] == []
-    assert "θₜ→1 if S<0" in texts[1] and texts[3].startswith("How can a rule walk")
+def test_what_answers_comes_first(chromium, address):
+    with asked(chromium, address) as found:
+        assert rank_faults(found) == []
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "words"),
     [
-        ("e.replaceWith(say(e.querySelector", "(say(e.querySelector"),
-        ('.katex-display")) e.replaceWith(" … ");', '.none")) 1;'),
-        ('case "annotation": return "";', ""),
-        ('querySelector("article") ||', 'querySelector("nothing") ||'),
-        ("e.append(", "("),
-        ("LENGTH = 240", "LENGTH = 20"),
-        (", details.hide", ""),
-        ('text.indexOf(" ", place) + 1', "place"),
+        ("* share ** 3", "", "spike loss gradient"),
+        ("has(words, term) && INDEX", "0", "resume"),
+        ('.replaceAll("-", "")', "", "warmup"),
+        ("replace(/is(e|ed", "replace(/no(e|ed", "normalising"),
+        ('β: "beta"', 'β: "b"', "beta2"),
+        ("`${text} ${code}`", "text", "exp_avg_sq"),
+        ("before[j - 2] + 1", "9", "sipke"),
+        ("word.length > 6 ? 2", "word.length > 6 ? 1", "konvreges"),
+        ("const FIRST_SECTION = 1.4", "const FIRST_SECTION = 0.1", "steps"),
+        ("if (!found.length && begun.length)", "if (false)", "bibliog"),
     ],
 )
-def test_an_excerpt_that_cannot_be_read_is_noticed(chromium, old, new):
+def test_a_worse_search_is_noticed(chromium, address, old, new, words):
     assert old in SCRIPT
-    with excerpts(chromium, SCRIPT.replace(old, new, 1)) as made:
-        assert excerpt_faults(made) != []
+    with asked(chromium, address, SCRIPT.replace(old, new, 1)) as found:
+        assert words in rank_faults(found)
+
+
+def test_the_sentence_with_the_words_stands_below(chromium, address):
+    with asked(chromium, address) as found:
+        _, (first, second, *_), said = found("loss spike")
+        assert first == "Large ones return. It is v that forgot."
+        assert second == "… Then a spike in the loss. The end of it."
+        assert said.endswith("found 2 page(s) matching the search query.")
+        (text,) = found("normalizes")[1]
+        assert text == "… β₂ normalizes."
+        (text,) = found("exp_avg_sq")[1]
+        assert text == "In code only."
+        assert found("gradeint")[2].endswith("No page has “gradeint”; looked for “gradient”.")
+        assert found("spike xylophone")[2].endswith("No page has “xylophone”.")
+        assert found("xylophone")[0] == []
+
+
+def test_a_long_sentence_is_cut_at_words(chromium, address):
+    long = "and so on " * 40 + "to the needle, " + "and so on " * 40
+    book = [["book/01", "1. Steps", [["long", "Long", "", f"Short. {long}.", ""]]]]
+    with asked(chromium, address, book=book) as found:
+        (text,) = found("needle")[1]
+    assert re.fullmatch(r"… ((and|so|on) )+to the needle, ((and|so|on) )+…", text)
+    assert 200 < len(text) < 250
 
 
 def marks(page):
@@ -176,8 +202,12 @@ def test_the_search_leads_on_where_it_finds_nothing(chromium, address):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("localStorage.removeItem(KEY);", "", "marks on a page beside the results"),
-        ("localStorage.setItem(KEY, asked);", ";", "no marks on a result"),
+        (
+            "localStorage.removeItem(KEY);",
+            "localStorage.setItem(KEY, query);",
+            "marks on a page beside the results",
+        ),
+        ("localStorage.setItem(KEY, marked);", ";", "no marks on a result"),
     ],
 )
 def test_marks_in_the_wrong_place_are_noticed(chromium, address, old, new, said):

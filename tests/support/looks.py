@@ -141,6 +141,42 @@ def wide_formulas(page):
     return [f"has a formula wider than its column: {text[:60]}" for text in wide]
 
 
+# On a phone. What scrolls says so by a shadow, a picture behind its text that stays where it is.
+PHONE_FAULTS = """async () => {
+    const found = [];
+    for (const e of document.querySelectorAll("article *")) {
+        const style = getComputedStyle(e);
+        const scrolls = e.scrollWidth > e.clientWidth + 1 && style.overflowX === "auto";
+        if (scrolls && e.clientWidth && !/gradient/.test(style.backgroundImage))
+            found.push(`does not show that this scrolls: ${e.innerText.slice(0, 60)}`);
+    }
+    for (const e of document.querySelectorAll("article .stacked")) {
+        const room = e.parentElement.clientWidth;
+        if (e.clientWidth && e.clientWidth < room - 1)
+            found.push(`has a table of ${e.clientWidth} in a column of ${room}`);
+    }
+    scrollTo(0, document.documentElement.scrollHeight / 2);
+    await new Promise(done => setTimeout(done, 100));
+    scrollBy(0, -99);
+    await new Promise(done => setTimeout(done, 100));
+    const header = document.querySelector(".bd-header-article");
+    const line = header?.getBoundingClientRect().bottom ?? 0;
+    for (const e of document.querySelectorAll("body *")) {
+        const {top, bottom, height} = e.getBoundingClientRect();
+        const lies = getComputedStyle(e).position === "fixed" && e.checkVisibility({
+            opacityProperty: true, visibilityProperty: true});
+        if (lies && height > 9 && bottom > line && top < innerHeight && e.innerText)
+            found.push(`has over its text ${e.innerText}`);
+    }
+    scrollTo(0, 0);
+    return found;
+}"""
+
+
+def phone_faults(page):
+    return page.evaluate(PHONE_FAULTS)
+
+
 # With everything unfolded: code that scrolls, a proof without its mark, a pill of code in pieces.
 TYPESETTING = """() => {
     for (const e of document.querySelectorAll("details")) e.open = true;

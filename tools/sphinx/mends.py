@@ -101,6 +101,7 @@ def drop_old_pages(app, exception):
 def setup(app):
     app.connect("build-finished", drop_what_no_page_loads)
     app.connect("build-finished", drop_old_pages)
+    app.add_js_file("land.js", loading_method="defer")
     # After the extensions have added theirs.
     app.connect("html-page-context", change, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
