@@ -11,7 +11,7 @@
     [/^book\/questions$/, 1.5], [/^book\/glossary$/, 1.25],
     [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
   ];
-  const FIRST_SECTION = 1.4, GUESSED = 0.5, WEAK = 0.15;
+  const FIRST_SECTION = 2.1, GUESSED = 0.5, WEAK = 0.15;
 
   // Words.
 
@@ -71,7 +71,7 @@
           title: opened(title), words: opened(words), text: opened(`${text} ${code}`),
           head: opened(head),
         },
-        worth: kind * (isFirst ? FIRST_SECTION : 1),
+        kind, isFirst,
       };
     }));
     for (const { in: { title, words, text } } of sections)
@@ -167,7 +167,10 @@
     score += ONE_SENTENCE * worth;
     // A word that is missing costs more than any that stands in a better place gains.
     const share = sum(found) / all;
-    return { section, found, start, parts, score: score * share ** 3 * section.worth };
+    // A page that is called so comes before the entry of the glossary.
+    const called = section.isFirst && titled.length === terms.length ? FIRST_SECTION : 1;
+    const total = score * share ** 3 * section.kind * called;
+    return { section, found, start, parts, score: total };
   };
 
   const search = (query) => {
