@@ -3,9 +3,10 @@
 Logistic regression on the bundled breast-cancer data, 569 cases. A budget of examples is a number
 of passes over the data. A budget of time is what so many gradients of all the data take, and buys
 steps of every batch size at the price that `batch_time` measured, a fixed part and a part in
-proportion to the batch. For every budget and size 38 settings are tried on 16 seeds that are used
-for nothing else, 19 rates, each constant and falling linearly to zero; the best by the geometric
-mean of the loss above the minimum is then run with the seeds of the result.
+proportion to the batch. For every budget and size 58 settings are tried on 32 seeds that are used
+for nothing else: 19 rates, and then ten between the neighbours of the best, 8 % apart, each kept
+and falling linearly to zero. The best by the geometric mean of the loss above the minimum is then
+run with the seeds of the result, and so is the best of the other kind, kept or falling.
 """
 
 import functools
@@ -15,10 +16,11 @@ import numpy as np
 from adamtut import problems, rules, schedules
 from adamtut.experiments import load, runner
 
-TUNING_SEEDS = range(1000, 1016)
+TUNING_SEEDS = range(1000, 1032)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 569)
 RATES = np.geomspace(0.02, 80.0, 19)
-BUDGETS = (("time", 30), ("time", 10), ("time", 100), ("examples", 10), ("examples", 100))
+BETWEEN = (RATES[1] / RATES[0]) ** (np.delete(np.arange(-5, 6), 5) / 6)  # as factors
+BUDGETS = (("time", 30), ("time", 10), ("time", 100), ("examples", 10))
 SETTINGS = [
     {"budget": budget, "passes": passes, "batch": batch}
     for budget, passes in BUDGETS
@@ -67,21 +69,32 @@ def excess(batch, steps, rates, falling, seeds):
 
 @functools.cache
 def tuned(batch, steps):
-    """The best of 38 settings: the rate, and whether it falls."""
-    trials = []
+    """The best of 58 settings and the best of the other kind: rates, and whether they fall."""
+    found = []
     for falling in (False, True):
-        values = excess(batch, steps, RATES, falling, TUNING_SEEDS)
-        scores = np.log(np.maximum(values, 1e-300)).mean(axis=1)
+        rates, scores = RATES, _scores(batch, steps, RATES, falling)
+        finer = RATES[scores.argmin()] * BETWEEN
+        rates = np.append(rates, finer)
+        scores = np.append(scores, _scores(batch, steps, finer, falling))
         i = int(scores.argmin())
-        trials.append((float(scores[i]), float(RATES[i]), falling))
-    return min(trials)[1:]
+        found.append((float(scores[i]), float(rates[i]), falling))
+    return [setting[1:] for setting in sorted(found)]
+
+
+def _scores(batch, steps, rates, falling):
+    """Mean logarithm of the loss above the minimum on the seeds for tuning."""
+    values = excess(batch, steps, rates, falling, TUNING_SEEDS)
+    return np.log(np.maximum(values, 1e-300)).mean(axis=1)
 
 
 @functools.cache
 def judged(batch, steps, block):
-    """The loss above the minimum at the best setting, of twenty seeds at once."""
-    rate, falling = tuned(batch, steps)
-    return excess(batch, steps, np.array([rate]), falling, range(20 * block, 20 * block + 20))[0]
+    """The losses above the minimum of twenty seeds at once, of the best of both kinds."""
+    seeds = range(20 * block, 20 * block + 20)
+    return [
+        excess(batch, steps, np.array([rate]), falling, seeds)[0]
+        for rate, falling in tuned(batch, steps)
+    ]
 
 
 def measure(budget, passes, batch, seed, device, data):
@@ -90,10 +103,17 @@ def measure(budget, passes, batch, seed, device, data):
 
 
 def outcome(batch, steps, seed):
-    """The loss above the minimum at the best setting, the setting, and the number of steps."""
-    rate, falling = tuned(batch, steps)
-    value = judged(batch, steps, seed // 20)[seed % 20]
-    return {"excess": float(value), "lr": rate, "falling": falling, "steps": steps}
+    """The loss at the best setting, the setting, the number of steps, and the other kind's."""
+    (rate, falling), (other_rate, _) = tuned(batch, steps)
+    value, other = (losses[seed % 20] for losses in judged(batch, steps, seed // 20))
+    return {
+        "excess": float(value),
+        "lr": rate,
+        "falling": falling,
+        "steps": steps,
+        "other_excess": float(other),
+        "other_lr": other_rate,
+    }
 
 
 run = functools.partial(

@@ -1,6 +1,6 @@
 """The best batch size where starting a step costs less, or more, than it was measured to.
 
-The problem, the batch sizes, the 38 settings and the seeds of `batch_budget`, with the fixed part
+The problem, the batch sizes, the 58 settings and the seeds of `batch_budget`, with the fixed part
 of the price of a step multiplied. The budget of time is about what the count (p + b)(1 + b*/b)
 asks for at every price for the height that the measured price reaches in thirty gradients of all
 the data, in whole gradients of all, so that the noise is as much of a brake everywhere.
