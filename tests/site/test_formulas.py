@@ -9,8 +9,10 @@ import pytest
 
 from adamtut import rules
 from adamtut.registry import RULES
+from tools.sphinx import formulas
 from tools.sphinx.formulas import formula
 
+# Other than the defaults; a number that is not listed is half of its own.
 SETTINGS = {
     "beta": 0.7,
     "rho": 0.7,
@@ -56,10 +58,13 @@ def step_differs(text, rule, letters, t, corrected, rng):
     # All above 0, where a root needs it.
     state = [rng.uniform(0.2, 2) for _ in letters]
     settings = {k: v for k, v in SETTINGS.items() if k in rule.defaults}
+    numbers = {k: v for k, v in rule.defaults.items() if k not in settings and type(v) is float}
+    settings |= {name: default / 2 for name, default in numbers.items()}
+    letters_of_numbers = {formulas.LETTERS[name]: settings[name] for name in numbers}
     if "corrected" in rule.defaults:
         settings["corrected"] = corrected
     before = {f"{letter}_{{t-1}}": value for letter, value in zip(letters, state, strict=True)}
-    values = LETTERS | before | {"g_t": g, "t": t, "corrected": corrected}
+    values = LETTERS | letters_of_numbers | before | {"g_t": g, "t": t, "corrected": corrected}
     after = latex.evaluate(text, values)
     printed = [after["d_t"], *(after[f"{letter}_t"] for letter in letters)]
     expected = rule.function(g, t, *state, **settings)

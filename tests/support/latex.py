@@ -10,7 +10,8 @@ TOKENS = re.compile(
     r"""\s*(?:
       (?P<number>\d+(?:\.\d+)?)
     | (?P<name>(?:\\hat\s+\w | \\mathrm\{\w+\} | v\^\{\\max\}
-        | \\(?:beta|epsilon|mu|psi|rho) | [A-Za-z])
+        | \\(?:alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau
+            |phi|chi|psi|omega)(?![a-z]) | [A-Za-z])
         '? (?:_(?:\{[^}]*\}|\\infty|\w))?)
     | (?P<command>\\(?:d?frac|sqrt|operatorname\{sign\}|max|cdot|infty|,|\\)
         | \\begin\{cases\} | \\end\{cases\} | \\text\{[^}]*\} | [-+^{}(),|&>])
