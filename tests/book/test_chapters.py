@@ -597,10 +597,16 @@ for command in (
 ):
     fault(GUARD, "by bare name", replace("pip install '.[book]'", command))
 fault(GUARD, "by bare name", insert(text_cell("First `pip install adamtut`.")))
-fault(GUARD, "must ask for find_spec", drop("find_spec"))
-fault(GUARD, "must ask for find_spec", insert(code_cell("x = 1")))
-fault(GUARD, "must ask for find_spec", keep_only("markdown"))
-fault(GUARD, "prints 0 lines", replace("is None", "is not None"))
+fault(GUARD, "must begin with `from importlib", drop("find_spec"))
+fault(GUARD, "must begin with `from importlib", insert(code_cell("x = 1")))
+fault(GUARD, "must begin with `from importlib", replace("is None", "is not None"))
+fault(
+    GUARD,
+    "must begin with `from importlib",
+    replace("import find_spec", "import find_spec\nfrom math import erfc"),
+)
+fault(GUARD, "no code cell", keep_only("markdown"))
+fault(GUARD, "prints 0 lines", replace("print(", "str("))
 fault(GUARD, "prints 2 lines", replace("missing. In", "missing.\\nIn"))
 fault(GUARD, "say how to install", replace(" pip install", " look"))
 fault(GUARD, "say how to install", replace('"adamtut is missing. In', '"A part is missing. In'))

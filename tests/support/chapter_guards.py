@@ -29,6 +29,7 @@ from PIL import Image
 
 from adamtut import rules
 from tools.book import docnames, read_chapter
+from tools.copies import setup_cell
 from tools.explore.syntax import TRAITS
 from tools.sphinx import cells as roles
 from tools.sphinx import predict
@@ -669,10 +670,15 @@ def begins_with_a_setup_cell(notebook, path):
         if BARE_INSTALL.search(cell["source"]):
             yield f"cell {n}: installs adamtut by bare name, and there is no release: name a clone"
     code = cells(notebook, "code")
-    if not code or 'find_spec("adamtut")' not in code[0][1]["source"]:
-        yield 'the first code cell must ask for find_spec("adamtut"): copy the setup of chapter 1'
+    if not code:
+        yield "no code cell: the first must ask for adamtut; copy the setup of chapter 1"
         return
     n, cell = code[0]
+    try:
+        setup_cell.rest(cell["source"])
+    except ValueError as error:  # the copies could not be made of it
+        yield f"cell {n}: {error}; copy the setup of chapter 1"
+        return
     run = run_without_package(cell["source"])
     said = run.stdout.splitlines()
     if len(said) != 1:
