@@ -28,6 +28,8 @@ from adamtut.diagnosis.mutants import SWAPS
 from adamtut.optim import base, classes, eager, traced
 from adamtut.traits import elementwise
 
+pytestmark = pytest.mark.slow  # as a whole: two minutes on two cores
+
 MODULES = (base, eager, classes)
 NAMES = [module.__name__ for module in MODULES]
 
