@@ -7,6 +7,7 @@
   // How much it counts that a word stands there.
   const TITLE = 3, INDEX = 2.5, TEXT = 1, PAGE = 0.4, WHOLE_TITLE = 2, ONE_SENTENCE = 1.5;
   // What answers comes before what tells, and that before what lists.
+  const QUESTIONS = "book/questions";
   const KINDS = [
     [/^book\/questions$/, 1.5], [/^book\/glossary$/, 1.25],
     [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
@@ -26,7 +27,9 @@
   };
   const TOKEN = /\d+\.\d+|[\p{L}\p{N}_]+/gu;
   const plain = (text) =>
-    text.normalize("NFKC").toLowerCase().replace(/[α-ωϵ]/g, (letter) => GREEK[letter] ?? letter);
+    text.normalize("NFKC").toLowerCase().replace(/[α-ωϵ]/g, (letter) => GREEK[letter] ?? letter)
+      // doesn't, doesnt
+      .replace(/\b(does|do|did|is|are|has|have|was)n['’]?t\b/g, "$1 not");
   // warm-up is warmup and warm up, exp_avg is exp and avg too.
   const opened = (text) =>
     plain(text).replace(/\p{L}[\p{L}\p{N}]*(?:[-_][\p{L}\p{N}]+)+/gu, (word) =>
@@ -97,11 +100,17 @@
     return words.length ? sections.filter(has).length : 0;
   };
 
-  // The words of the book that are misspelt so, or nearly so.
+  // The words of the book that are misspelt so, or nearly so. Short words have many neighbours: stuck
+  // is no stack and masked not asked, so there only letters that changed places, or one too many or
+  // too few behind the first, are taken for a slip.
+  const letters = (word) => [...word].sort().join("");
+  const isSlip = (word, other) => word[0] === other[0]
+    && (word.length !== other.length || letters(word) === letters(other));
   const near = (word) => {
     const most = word.length > 6 ? 2 : word.length > 3 ? 1 : 0;
     for (let n = 1; n <= most; n++) {
-      const isNear = (other) => /^\p{L}{3,}/u.test(other) && edits(word, other, n) === n;
+      const isNear = (other) => /^\p{L}{3,}/u.test(other) && edits(word, other, n) === n
+        && (word.length > 6 || isSlip(word, other));
       const found = [...known].filter(isNear);
       if (found.length) return found;
     }
@@ -170,15 +179,19 @@
     // A page that is called so comes before the entry of the glossary.
     const called = section.isFirst && titled.length === terms.length ? FIRST_SECTION : 1;
     const total = score * share ** 3 * section.kind * called;
-    return { section, found, start, parts, score: total };
+    // Who types several words has a question: an answer with all of them comes before what has them
+    // by the way, though not before what is called so.
+    const isWhole = terms.length > 1 && found.length === terms.length;
+    const answers = isWhole && (section.page === QUESTIONS || titled.length === terms.length);
+    return { section, found, start, parts, score: total, answers };
   };
 
   const search = (query) => {
     const asked = terms(query), usable = asked.filter(({ worth }) => worth), all = sum(usable);
     const results = sections.map((section) => judge(section, usable, all)).filter(Boolean);
-    results.sort((a, b) => b.score - a.score);
-    const least = WEAK * results[0]?.score;
-    return { asked, results: results.filter(({ score }) => score >= least).slice(0, SHOWN) };
+    results.sort((a, b) => b.answers - a.answers || b.score - a.score);
+    const least = WEAK * Math.max(...results.map(({ score }) => score));
+    return { asked, results: results.filter(({ score }) => score >= least) };
   };
 
   // The page.
@@ -191,13 +204,26 @@
       text += ` ${parts[next++].trim()}`;
     if (text.length <= LENGTH) return before + text + (next < parts.length ? " …" : "");
     const lower = text.toLowerCase();
-    const places = found.flatMap(({ words }) => words.map((word) => lower.indexOf(word)));
+    const places = found.map(({ looks }) => lower.search(looks));
     const first = Math.min(...places.filter((place) => place >= 0), text.length - LENGTH);
     const from = first > LENGTH / 3 ? text.indexOf(" ", first - LENGTH / 3) + 1 : 0;
     if (from) before = "… ";
     const rest = text.slice(from);
     if (rest.length <= LENGTH) return before + rest;
     return `${before}${rest.slice(0, rest.lastIndexOf(" ", LENGTH))} …`;
+  };
+
+  // Whole words: eps is no part of steps.
+  const highlighted = (text, terms) => {
+    const words = terms.flatMap(({ words }) => words).filter((word) => word.length > 1);
+    if (!words.length) return [text];
+    return text.split(new RegExp(`(${pattern(words).source})`, "iu")).map((part, i) => {
+      if (i % 2 === 0) return part;
+      const mark = document.createElement("span");
+      mark.className = "highlighted";
+      mark.textContent = part;
+      return mark;
+    });
   };
 
   const show = (result) => {
@@ -209,9 +235,14 @@
     const summary = item.appendChild(document.createElement("p"));
     summary.className = "context";
     summary.textContent = shorten(result);
-    for (const word of result.found.flatMap(({ words }) => words))
-      if (word.length > 1) _highlightText(summary, word, "highlighted");
+    summary.replaceChildren(...highlighted(summary.textContent, result.found));
     return item;
+  };
+
+  const counted = (count) => {
+    if (!count) return "The search did not find a section with these words.";
+    const sections = count === 1 ? "section" : "sections";
+    return `Search finished: ${count} ${sections}${count > SHOWN ? `, the first ${SHOWN} below` : ""}.`;
   };
 
   // What was not looked for as it was typed.
@@ -235,9 +266,12 @@
   Search.query = (query) => {
     const { asked, results } = search(query);
     localStorage.removeItem(KEY);
-    marked = asked.map(({ word, instead }) => instead ?? word).join(" ");
-    Search.output.replaceChildren(...results.map(show));
+    // There Sphinx marks parts of words too, and eps is one of steps.
+    marked = asked.map(({ word, instead }) => instead ?? word).filter((word) => word.length > 3)
+      .join(" ");
+    Search.output.replaceChildren(...results.slice(0, SHOWN).map(show));
     _finishSearch(results.length);
+    Search.status.innerText = counted(results.length);
     if (results.length) Search.status.append(` ${remarks(asked).join(" ")}`);
   };
   const mark = ({ target }) => {

@@ -57,7 +57,7 @@ def test_search_finds_the_chapter_and_lands_there(chromium):
 
 def test_search_finds_nothing_where_there_is_nothing(chromium):
     with opened(chromium, (SITE / "search.html").as_uri() + "?q=xylophone") as page:
-        page.get_by_text("did not match any documents").wait_for()
+        page.get_by_text("did not find a section").wait_for()
         assert page.locator("#search-results ul.search li").count() == 0
 
 

@@ -134,7 +134,7 @@ def test_the_sentence_with_the_words_stands_below(chromium, address):
         _, (first, second, *_), said = found("loss spike")
         assert first == "Large ones return. It is v that forgot."
         assert second == "… Then a spike in the loss. The end of it."
-        assert said.endswith("found 2 page(s) matching the search query.")
+        assert said.strip() == "Search finished: 2 sections."
         (text,) = found("normalizes")[1]
         assert text == "… β₂ normalizes."
         (text,) = found("exp_avg_sq")[1]
@@ -142,6 +142,79 @@ def test_the_sentence_with_the_words_stands_below(chromium, address):
         assert found("gradeint")[2].endswith("No page has “gradeint”; looked for “gradient”.")
         assert found("spike xylophone")[2].endswith("No page has “xylophone”.")
         assert found("xylophone")[0] == []
+
+
+# Ordinary words that have a neighbour in the book, and short ones that are part of another.
+NEIGHBOURS = [
+    ["book/01", "1. Steps", [["stack", "A stack", "", "It was asked for. In three steps.", ""]]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["stuck", "masked", "eps"])
+def test_a_word_of_its_own_is_not_mended(chromium, address, word):
+    with asked(chromium, address, book=NEIGHBOURS) as found:
+        assert found(word)[0] == []
+        assert found("satck")[0] == found("staack")[0] == ["01#stack"]
+
+
+@pytest.mark.parametrize("word", ["stuck", "masked"])
+def test_words_that_are_mended_too_freely_are_noticed(chromium, address, word):
+    old = "isSlip(word, other));"
+    assert old in SCRIPT
+    worse = SCRIPT.replace(old, "true);")
+    with asked(chromium, address, worse, NEIGHBOURS) as found:
+        assert found(word)[0] == ["01#stack"]
+
+
+# An answer has every word; one section is nearly called so, and one is.
+COMPLETE = [
+    ["book/questions", "Your question", [
+        ["still", "It moves", "", "A weight. " + "Some words. " * 50 + "Zero. The gradient.", ""],
+    ]],
+    ["book/01", "1. Steps", [
+        ["nearly", "Zero gradient", "", "A weight with a zero gradient.", ""],
+        ["called", "A weight of zero gradient", "", "Nothing.", ""],
+    ]],
+]  # fmt: skip
+
+
+def test_an_answer_with_all_words_comes_before_a_section(chromium, address):
+    with asked(chromium, address, book=COMPLETE) as found:
+        assert found("weight zero gradient")[0] == ["01#called", "questions#still", "01#nearly"]
+    old = "b.answers - a.answers || "
+    assert old in SCRIPT
+    with asked(chromium, address, SCRIPT.replace(old, ""), COMPLETE) as found:
+        assert found("weight zero gradient")[0][-1] != "01#nearly"
+
+
+def test_whole_words_are_marked_and_all_sections_counted(chromium, address):
+    parts = [[f"s{n}", f"Part {n}", "", "Two steps, and eps.", ""] for n in range(31)]
+    with search(chromium, address) as page:
+        data = f"Search.setIndex({json.dumps([['book/01', '1. Steps', parts]])})"
+        page.route("**/search_sections.js*", lambda route: route.fulfill(body=data))
+        page.goto(f"{address}/search.html?q=eps")
+        page.get_by_text("Search finished: 31 sections, the first 30 below.").wait_for()
+        marks = page.locator("#search-results .highlighted").all_inner_texts()
+        assert marks == ["eps"] * 30
+        page.goto(f"{address}/search.html?q=xylophone")
+        page.get_by_text("did not find a section").wait_for()
+
+
+def test_what_is_typed_begins_beside_the_icon(chromium, address):
+    page = chromium.new_page(viewport=PHONE)
+    try:
+        page.goto(f"{address}/book/glossary.html")
+        page.evaluate("document.querySelector('.search-button__wrapper').classList.add('show')")
+        icon, field, before = page.evaluate("""() => {
+            const form = document.querySelector(".search-button__wrapper form.bd-search");
+            const input = form.querySelector("input");
+            const { paddingLeft } = getComputedStyle(input);
+            return [form.querySelector(".fa-solid").getBoundingClientRect().right,
+                input.getBoundingClientRect().left, parseFloat(paddingLeft)];
+        }""")
+        assert icon < field + before
+    finally:
+        page.close()
 
 
 def test_a_long_sentence_is_cut_at_words(chromium, address):

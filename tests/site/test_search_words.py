@@ -44,6 +44,21 @@ WORDS = {
     "defaults": "conventions.html",
     "errata": "errata.html",
     "bert": "questions.html",
+    "stuck": "questions.html#the-loss-stands-still-from",
+    "loss not decreasing": "questions.html#the-loss-stands-still-from",
+    "loss doesn't decrease": "questions.html#the-loss-stands-still-from",
+    "loss not going down": "questions.html#the-loss-stands-still-from",
+    "network not learning": "questions.html#the-loss-stands-still-from",
+    "does not learn": "questions.html#the-loss-stands-still-from",
+    "loss stays at 2.303": "questions.html#the-loss-stands-still-from",
+    "chance level": "questions.html#the-loss-stands-still-from",
+    "weights change zero gradient": "questions.html#a-weight-without-a-gradient",
+    "masked weights move": "questions.html#a-weight-without-a-gradient",
+    "frozen weights change": "questions.html#a-weight-without-a-gradient",
+    "divide by zero adam": "questions.html#steps-are-not-counted",
+    "ZeroDivisionError": "questions.html#steps-are-not-counted",
+    "adam spikes eps": "questions.html#the-loss-spikes",
+    "bias correction": "06_bias_correction.html",
 }
 
 
