@@ -74,10 +74,10 @@ def descend(
            [ 0.25, -0.5 ]])
     """
     check_whole("steps", steps, 0)
-    made = _checked(rule, grad, x, lr, **settings)
-    _, start, _ = next(made)
-    taken = late_bar(itertools.islice(made, steps), total=steps, unit="step", leave=False)
-    return np.stack([start, *[point for _, point, _ in taken]])
+    points = iterate(rule, grad, x, lr, **settings)
+    start = next(points)
+    steps_taken = late_bar(itertools.islice(points, steps), total=steps, unit="step", leave=False)
+    return np.stack([start, *steps_taken])
 
 
 def iterate(
@@ -158,29 +158,12 @@ def walk(
     >>> bool((rest == descend(adam, x=1.0, steps=5, **settings)[3:]).all())
     True
     """
-    steps = _checked(
-        rule,
-        grad,
-        x,
-        lr,
-        weight_decay=weight_decay,
-        l2=l2,
-        project=project,
-        t=t,
-        state=state,
-        **hyper,
-    )
-    return ((t, x.copy(), _copies(state)) for t, x, state in steps)
-
-
-def _checked(rule, grad, x, lr, *, weight_decay=0.0, l2=0.0, project=None, t=0, state=(), **hyper):
-    """As `walk`, without copies: what is yielded must not be changed."""
     _check_functions(rule, grad, project)
     x = _start(x)
     _check_hyper(rule, hyper)
     check_whole("t", t, 0)
     about = describe(rule)
-    return _steps(
+    run = _steps(
         _watched(about),
         _named("grad", _with_step(grad)),
         x,
@@ -192,6 +175,7 @@ def _checked(rule, grad, x, lr, *, weight_decay=0.0, l2=0.0, project=None, t=0, 
         int(t),
         _own_state(about, x, t, state),
     )
+    return ((t, x.copy(), _copies(state)) for t, x, state in run)
 
 
 def _steps(about, grad, x, lr, weight_decay, l2, project, hyper, made, state):

@@ -12,28 +12,26 @@ from adamtut.registry import RULES
 from tools.sphinx import formulas
 from tools.sphinx.formulas import formula
 
-# Other than the defaults; a number that is not listed is half of its own.
-SETTINGS = {
-    "beta": 0.7,
-    "rho": 0.7,
-    "betas": (0.6, 0.9),
-    "eps": 0.3,
-    "base": 1.7,
-    "alpha": 0.4,
-    "momentum_decay": 0.2,
-    "decay": lambda t: 1 / (1 + t),
-}
-LETTERS = {
-    r"\beta": 0.7,
-    r"\rho": 0.7,
-    r"\beta_1": 0.6,
-    r"\beta_2": 0.9,
-    r"\epsilon": 0.3,
-    r"\mathrm{base}": 1.7,
-    r"\mathrm{alpha}": 0.4,
-    r"\psi": 0.2,
-    "f": SETTINGS["decay"],
-}
+# Of other hyper-parameters half the default. An eps is felt, and RAdam meets both its cases.
+SETTINGS = {"betas": (0.6, 0.9), "eps": 0.3, "decay": lambda t: 1 / (1 + t)}
+
+
+def settings_of(rule, corrected):
+    """Settings that are not the defaults, as the rule takes them and by their letters."""
+    settings = {
+        name: SETTINGS[name] if name in SETTINGS else default / 2
+        for name, default in rule.defaults.items()
+        if name != "corrected"
+    }
+    letters = {"corrected": corrected}
+    for name, value in settings.items():
+        if isinstance(value, tuple):
+            letters |= {formulas.LETTERS[f"{name[:-1]}{i}"]: v for i, v in enumerate(value, 1)}
+        else:
+            letters["f" if callable(value) else formulas.LETTERS[name]] = value
+    if "corrected" in rule.defaults:
+        settings["corrected"] = corrected
+    return settings, letters
 
 
 def differs(text: str, name: str) -> bool:
@@ -57,14 +55,9 @@ def step_differs(text, rule, letters, t, corrected, rng):
     g = rng.choice([-1, 1]) * rng.uniform(0.3, 3)
     # All above 0, where a root needs it.
     state = [rng.uniform(0.2, 2) for _ in letters]
-    settings = {k: v for k, v in SETTINGS.items() if k in rule.defaults}
-    numbers = {k: v for k, v in rule.defaults.items() if k not in settings and type(v) is float}
-    settings |= {name: default / 2 for name, default in numbers.items()}
-    letters_of_numbers = {formulas.LETTERS[name]: settings[name] for name in numbers}
-    if "corrected" in rule.defaults:
-        settings["corrected"] = corrected
+    settings, by_letter = settings_of(rule, corrected)
     before = {f"{letter}_{{t-1}}": value for letter, value in zip(letters, state, strict=True)}
-    values = LETTERS | letters_of_numbers | before | {"g_t": g, "t": t, "corrected": corrected}
+    values = by_letter | before | {"g_t": g, "t": t}
     after = latex.evaluate(text, values)
     printed = [after["d_t"], *(after[f"{letter}_t"] for letter in letters)]
     expected = rule.function(g, t, *state, **settings)

@@ -84,10 +84,14 @@ def change(app, page, template, context, doctree):
 
 
 def drop_what_no_page_loads(app, exception):
-    """What only the theme's authors need, and the script of the icons, which are in a font too."""
+    """What is for the theme's authors or in other languages, icons that are in a font too, and the
+    words that Sphinx's search would look through.
+    """
     static = Path(app.outdir) / "_static"
-    for path in [*static.rglob("*.map"), *static.glob("vendor/fontawesome/*/js/*")]:
+    unused = ("**/*.map", "vendor/fontawesome/*/js/*", "locales/**/*.po", "locales/**/*.mo")
+    for path in [path for pattern in unused for path in static.glob(pattern)]:
         path.unlink()
+    (Path(app.outdir) / "searchindex.js").unlink(missing_ok=True)
 
 
 def drop_old_pages(app, exception):

@@ -109,8 +109,6 @@ def trim(app, exception):
     for font in root.rglob("webfonts/*.woff2"):
         subset(font, icons)
         font.with_suffix(".ttf").unlink(missing_ok=True)
-    for catalogue in [*root.rglob("*.po"), *root.rglob("*.mo")]:
-        catalogue.unlink()  # of the theme's own words in other languages; no page asks for them
     pages = root.rglob("*.html")
     letters = {c for page in pages for c in html.unescape(page.read_text(encoding="utf-8"))}
     for font in root.rglob("fonts/KaTeX_*.woff2"):
