@@ -96,6 +96,13 @@ def test_a_good_page_passes(chromium, tmp_path, look):
         ("phone", "</p>", '<div style="width: 500px">wide</div>', "is 500 wide"),
         ("phone", "</p>", "<p style='width: 500px'>wide</p>", "has something too wide: <p"),
         (
+            "phone",
+            "</p>",
+            "<p>a <span class='math'><span class='base' "
+            "style='position: relative; top: -30px; left: 90px'>x</span></span>, b</p>",
+            "begins a line with a mark: x, b",
+        ),
+        (
             "finger",
             "</p>",
             f"<pre style='overflow: auto'>{'x' * 99}</pre>",

@@ -20,6 +20,19 @@ def test_pages_of_an_earlier_book_go_and_the_others_stay(tmp_path):
     assert left == set(stay)
 
 
+def test_a_formula_keeps_the_mark_that_follows_it():
+    def formula(class_):
+        return (
+            f'<span class="{class_}"><span class="katex"><span class="katex-html">'
+            '<span class="base"><span class="mord mathnormal">x</span></span></span></span></span>'
+        )
+
+    first, second = formula("math"), formula("math notranslate")
+    mended = mends.mend("a", f"<p>{first} and {second}), so {first}</p>")
+    kept = f'<span class="marked">{second}),</span>'
+    assert mended == f"<p>{first} and {kept} so {first}</p>"
+
+
 PROOFS = """# A
 
 :::{prf:proof}

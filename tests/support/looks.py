@@ -98,12 +98,28 @@ TOO_WIDE = """() => {
 }"""
 
 
+# A line that begins with the mark that belongs to the formula at the end of the line above.
+STRAY = """() => [...document.querySelectorAll("article span.math")].flatMap(formula => {
+    const after = formula.nextSibling, parts = formula.querySelectorAll(".base");
+    if (after?.nodeType !== Node.TEXT_NODE || !/^[,.;:!?)]/.test(after.data) || !parts.length)
+        return [];
+    const range = document.createRange();
+    range.setStart(after, 0);
+    range.setEnd(after, 1);
+    const mark = range.getBoundingClientRect();
+    const last = parts[parts.length - 1].getBoundingClientRect();
+    const isBelow = mark.left < last.left - 1 && mark.top > last.top;
+    return isBelow ? [formula.textContent.slice(0, 40) + after.data.slice(0, 20)] : [];
+})"""
+
+
 def width_faults(page):
     wide, room = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
     faults = [f"is {wide} wide in a window of {room}"] if wide > room else []
-    return faults + [f"has something too wide: {what}" for what in page.evaluate(TOO_WIDE)]
+    faults += [f"has something too wide: {what}" for what in page.evaluate(TOO_WIDE)]
+    return faults + [f"begins a line with a mark: {what}" for what in page.evaluate(STRAY)]
 
 
 # What lies over the strip under a chapter's title, or parts of it over each other.

@@ -35,6 +35,14 @@ TITLE_ID = re.compile(
     r'(<div class="proof [^>]*id="([^"]+)">\s*<p class="admonition-title") id="\2"'
 )
 
+# A line must not begin with the comma that follows a formula. That is a box, after which browsers
+# break a line.
+MARKED = re.compile(
+    r'(<span class="math[ "](?:(?!<span class="math[ "]).)*?</span></span></span></span>)'
+    r"([,.;:!?)\]’”]+)",
+    re.DOTALL,
+)
+
 
 def mend(page: str, body: str) -> str:
     """The article's HTML with better markup."""
@@ -43,6 +51,7 @@ def mend(page: str, body: str) -> str:
     body = PROOF.sub(named, body)
     body = SHARED_ID.sub("", body)
     body = TITLE_ID.sub(r"\1", body)
+    body = MARKED.sub(r'<span class="marked">\1\2</span>', body)
     return flatten_list(body) if page == "_modules/index" else body
 
 
