@@ -167,9 +167,17 @@ def _typeset(text: str) -> str:
     return sign + (ten if mantissa == "1" else f"{mantissa}·{ten}")
 
 
+# Of an absolute value, |x|, or of a norm, \\|x\\|.
+FORMULA_BAR = re.compile(r"\\?\|")
+
+
+def _bar(found: re.Match[str]) -> str:
+    return r"\vert " if found[0] == "|" else r"\Vert "
+
+
 def _escaped(text: str) -> str:
     """A text without bars, which would begin a new cell; within formulas too."""
     parts = re.split(r"(\$[^$]*\$)", " ".join(text.split()))
     for i, part in enumerate(parts):
-        parts[i] = part.replace("|", r"\vert " if i % 2 else r"\|")
+        parts[i] = FORMULA_BAR.sub(_bar, part) if i % 2 else part.replace("|", r"\|")
     return "".join(parts)

@@ -651,16 +651,22 @@ def test_things_have_the_numbers_of_the_book():
     )
 
 
-def test_statements_on_trial_are_a_table():
+def test_statements_on_trial_are_a_folded_table():
     claim = ledger.Claim("s1-a", "ruder2016", "It is |x|.", "wrong", "See $x$.", "05_adam")
     other = ledger.Claim("s1-b", "kingma2015", "It is.", "holds", "So.", "06_bias_correction")
     here = dataclasses.replace(REFERENCES, claims=[claim, other])
     chapter = cells("## Trial\n\n```{trial}\n```")
     *_, text, works, _ = stamp(chapter, "05_adam.ipynb", None, references=here).cells
     assert text.source.split("\n")[2:] == [
+        "<details>",
+        "<summary>1 statement of other texts, settled in this chapter: wrong 1</summary>",
+        "",
         "| Statement | Verdict | Why |",
         "| :--- | :--- | :--- |",
         r"| It is \|x\|. (Ruder 2016) | wrong | See $x$. |",
+        "",
+        "</details>",
+        "<p></p>",
     ]
     assert works.source.count("\n- ") == 1 and "Ruder" in works.source
 

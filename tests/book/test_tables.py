@@ -121,9 +121,9 @@ def test_numbers_are_at_the_right_and_words_at_the_left():
 
 
 def test_a_bar_begins_no_cell():
-    heads, row = page({"$|x|$": ["a | b"], "two\nlines": ["$|y|$"]})
+    heads, row = page({"$|x|$": ["a | b"], "two\nlines": [r"$|y| = \|y\|$"]})
     assert heads == [r"$\vert x\vert $", "two lines"]
-    assert row == ["a | b", r"$\vert y\vert $"]
+    assert row == ["a | b", r"$\vert y\vert  = \Vert y\Vert $"]
 
 
 @pytest.mark.parametrize(

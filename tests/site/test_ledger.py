@@ -96,6 +96,16 @@ def test_a_chapter_lists_its_own_statements(book):
     assert heads == ["Statement", "Verdict", "Why"]
 
 
+def test_the_table_of_a_chapter_waits_behind_a_line_that_counts(book):
+    pages, _ = book()
+    (fold,) = pages["05_adam"].select("details.trial")
+    assert words(fold.summary) == (
+        "2 statements of other texts, settled in this chapter: wrong 1 · holds 1"
+    )
+    assert fold.select("table.statements") and not fold.has_attr("open")
+    assert not pages["ledger"].select("details")
+
+
 def links(page):
     return [(words(link), link["href"]) for link in page.select(".settled a")]
 

@@ -96,6 +96,10 @@ class Place:
             return f"[{words}]({copies[page]}.ipynb)"
         return words
 
+    def claims(self) -> list[ledger.Claim]:
+        """The statements that are settled here."""
+        return [claim for claim in self.references.claims if claim.page == self.page]
+
 
 def read_references(root: Path = ROOT) -> References:
     book, labels, numbers = read_book(root), {}, {}
@@ -296,7 +300,8 @@ def plain_directive(part: Part, place: Place) -> str:
     if name == "predict":
         return plain_prediction(predict.read(title, text), place)
     if name == "trial":
-        return plain_text(trial(place), place)
+        claims = place.claims()
+        return folded(plain_text(trial(claims), place), ledger.summary(claims))
     text, title = plain_markdown(text, place), plain_inline(title, place)
     if name in ("prf:algorithm", "prf:theorem"):
         number = heading(part.label, place) if part.is_numbered else KINDS[name].capitalize()
@@ -330,9 +335,8 @@ def plain_prediction(found: predict.Prediction, place: Place) -> str:
     return f"**Predict. {question}**\n\n{answers}\n\n{folded(behind, predict.SUMMARY)}"
 
 
-def trial(place: Place) -> str:
-    """The statements that a chapter settles, as a table in MyST."""
-    claims = [claim for claim in place.references.claims if claim.page == place.page]
+def trial(claims: list[ledger.Claim]) -> str:
+    """Statements as a table in MyST."""
     columns = {
         ledger.HEADS[0]: [f"{claim.statement} {{cite:p}}`{claim.source}`" for claim in claims],
         ledger.HEADS[1]: [ledger.VERDICTS[claim.verdict] for claim in claims],
@@ -446,7 +450,7 @@ def citations(notebook, place: Place) -> set[str]:
     """The keys of the works that a chapter cites."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     if "{trial}" in text:
-        text += trial(place)
+        text += trial(place.claims())
     found = re.findall(r"\{cite:[pt]\}`([^`]+)`", text)
     return {key.strip() for keys in found for key in keys.split(",")}
 

@@ -113,12 +113,19 @@ def listed(cell) -> list:
 
 
 class Trial(Statements):
+    """The table waits behind one line: by then the story has been told."""
+
     def run(self):
         page = Path(self.env.docname).name
         claims = [claim for claim in self.claims() if claim.page == page]
         if not claims:
             raise self.error(f"book/claims.yml settles nothing in {page}: take {{trial}} away")
-        return [self.table(claims, by="section")]
+        opening = f'<details class="trial"><summary>{html.escape(summary(claims))}</summary>'
+        return [
+            nodes.raw("", opening, format="html"),
+            self.table(claims, by="section"),
+            nodes.raw("", "</details>", format="html"),
+        ]
 
 
 class Ledger(Statements):
@@ -155,6 +162,14 @@ class Errata(Statements):
         made = table(("What it says", "What is right, and the check"), rows)
         made["classes"].append("errata")
         return [made]
+
+
+def summary(claims: list[Claim]) -> str:
+    """How many there are of each verdict: 5 statements of other texts (wrong 2, holds 3)."""
+    counts = Counter(claim.verdict for claim in claims)
+    words = [f"{VERDICTS[verdict]} {counts[verdict]}" for verdict in VERDICTS if counts[verdict]]
+    number = f"{len(claims)} statement" + "s" * (len(claims) > 1)
+    return f"{number} of other texts, settled in this chapter: {' · '.join(reversed(words))}"
 
 
 def filter_form(claims: list[Claim]) -> str:
