@@ -12,7 +12,7 @@
     [/^book\/questions$/, 1.5], [/^book\/glossary$/, 1.25],
     [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
   ];
-  const FIRST_SECTION = 2.1, GUESSED = 0.5, WEAK = 0.15;
+  const FIRST_SECTION = 2.1, GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
 
   // Words.
 
@@ -21,6 +21,9 @@
     eps: "epsilon", epsilon: "eps", lr: "rate", fp16: "float16", bf16: "bfloat16", tf: "tensorflow",
     torch: "pytorch", pytorch: "torch", optim: "optimizer", wd: "decay",
   };
+  // How one asks is not what one asks for.
+  const ASKS = new Set(("how many much what why when which who do does did am can could should would"
+    + " i me my we you your").split(" "));
   const GREEK = {
     α: "alpha", β: "beta", γ: "gamma", δ: "delta", ε: "epsilon", ϵ: "epsilon", η: "eta", θ: "theta",
     κ: "kappa", λ: "lambda", μ: "mu", ρ: "rho", σ: "sigma",
@@ -65,7 +68,11 @@
   const forms = new Map(); // a stem → those that have it
 
   Search.setIndex = (pages) => {
-    sections = pages.flatMap(([page, head, parts]) => parts.map(([anchor, title, words, text, code]) => {
+    // A heading with nothing of its own below it is no place to land.
+    const holds = (head) => ([, title, , text, code]) => text || code || title === head;
+    const all = pages.flatMap(([page, head, parts]) =>
+      parts.filter(holds(head)).map((part) => [page, head, ...part]));
+    sections = all.map(([page, head, anchor, title, words, text, code]) => {
       const kind = KINDS.find(([pattern]) => pattern.test(page))?.[1] ?? 1;
       const isFirst = title === head;
       return {
@@ -76,7 +83,7 @@
         },
         kind, isFirst,
       };
-    }));
+    });
     for (const { in: { title, words, text } } of sections)
       for (const part of [title, words, text])
         for (const [word] of part.matchAll(TOKEN)) known.add(word);
@@ -134,11 +141,12 @@
   const terms = (query) => {
     const typed = [...new Set(plain(query).match(TOKEN) ?? [])]
       .filter((word) => !stopwords.includes(word) && !/^\d$/.test(word));
+    const isTopic = (word) => !ASKS.has(word) || typed.every((other) => ASKS.has(other));
     return typed.map((word) => {
-      const { words, instead } = meant(word), count = places(words);
-      const sure = instead ? GUESSED : 1;
+      const { words, instead } = meant(word), count = places(words), topic = isTopic(word);
+      const sure = (instead ? GUESSED : 1) * (topic ? 1 : ASKING);
       const worth = count && sure * Math.log(1 + sections.length / count);
-      return { word, words, instead, looks: pattern(words), worth };
+      return { word, words, instead, looks: pattern(words), worth, topic };
     });
   };
 
@@ -168,7 +176,9 @@
       score += term.worth * (here || (has(head, term) && PAGE));
       return here;
     });
-    if (!found.length) return null;
+    const topics = terms.filter(({ topic }) => topic);
+    const lacks = topics.filter((term) => !found.includes(term));
+    if (lacks.length === topics.length) return null;
     const titled = found.filter((term) => has(title, term));
     const length = [...title.matchAll(TOKEN)].filter(([w]) => !stopwords.includes(w)).length;
     score += WHOLE_TITLE * sum(titled) * Math.min(1, titled.length / length || 0);
@@ -177,13 +187,15 @@
     // A word that is missing costs more than any that stands in a better place gains.
     const share = sum(found) / all;
     // A page that is called so comes before the entry of the glossary.
-    const called = section.isFirst && titled.length === terms.length ? FIRST_SECTION : 1;
+    const isCalledSo = topics.every((term) => titled.includes(term));
+    const called = section.isFirst && isCalledSo ? FIRST_SECTION : 1;
     const total = score * share ** 3 * section.kind * called;
     // Who types several words has a question: an answer with all of them comes before what has them
     // by the way, though not before what is called so.
-    const isWhole = terms.length > 1 && found.length === terms.length;
-    const answers = isWhole && (section.page === QUESTIONS || titled.length === terms.length);
-    return { section, found, start, parts, score: total, answers };
+    const isWhole = topics.length > 1 && !lacks.length;
+    const answers = isWhole && (section.page === QUESTIONS || isCalledSo);
+    const shown = found.filter(({ topic }) => topic);
+    return { section, found: shown, lacks, start, parts, score: total, answers };
   };
 
   const search = (query) => {
@@ -191,7 +203,11 @@
     const results = sections.map((section) => judge(section, usable, all)).filter(Boolean);
     results.sort((a, b) => b.answers - a.answers || b.score - a.score);
     const least = WEAK * Math.max(...results.map(({ score }) => score));
-    return { asked, results: results.filter(({ score }) => score >= least) };
+    const kept = results.filter(({ score }) => score >= least);
+    // The rarest word that the first result lacks may be the one that matters.
+    const [rarest] = (kept[0]?.lacks ?? []).toSorted((a, b) => b.worth - a.worth);
+    const other = rarest && results.find(({ found }) => found.includes(rarest));
+    return { asked, results: other ? [...new Set([kept[0], other, ...kept])] : kept };
   };
 
   // The page.
@@ -236,6 +252,11 @@
     summary.className = "context";
     summary.textContent = shorten(result);
     summary.replaceChildren(...highlighted(summary.textContent, result.found));
+    if (result.lacks.length) {
+      const without = item.appendChild(document.createElement("p"));
+      without.className = "without";
+      without.textContent = `Without ${result.lacks.map(({ word }) => `“${word}”`).join(", ")}.`;
+    }
     return item;
   };
 

@@ -46,6 +46,7 @@ SMALL = [
         ["far", "How far", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
         ["sizes", "Short steps", "", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
         ["code", "Code", "", "In code only.", "state['exp_avg_sq']"],
+        ["empty", "Short loss spikes", "", "", ""],
         ["steps", "1. Steps", "", "One converges, and a gradient behind it.", ""],
     ]],
     ["book/bibliography", "Bibliography", [
@@ -96,6 +97,9 @@ RANKS = {
     "steps": ["01"],
     "forgot": ["questions#spikes"],
     "bibliog": ["bibliography"],
+    "how do I resume": ["questions#spikes"],  # how one asks is no topic
+    "how many gradients": ["01#far", "01"],
+    "loss spike exp_avg_sq": ["questions#spikes", "01#code"],  # what the first lacks
 }
 
 
@@ -106,6 +110,18 @@ def rank_faults(found):
 def test_what_answers_comes_first(chromium, address):
     with asked(chromium, address) as found:
         assert rank_faults(found) == []
+
+
+def test_a_result_says_which_words_it_lacks(chromium, address):
+    with search(chromium, address) as page:
+        page.route(
+            "**/search_sections.js*",
+            lambda route: route.fulfill(body=f"Search.setIndex({json.dumps(SMALL)})"),
+        )
+        page.goto(f"{address}/search.html?q=loss+spike+exp_avg_sq")
+        page.get_by_text("Search finished").wait_for()
+        without = page.locator("#search-results .without").all_inner_texts()
+        assert without[:2] == ["Without “exp_avg_sq”.", "Without “loss”, “spike”."]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +137,10 @@ def test_what_answers_comes_first(chromium, address):
         ("word.length > 6 ? 2", "word.length > 6 ? 1", "konvreges"),
         ("const FIRST_SECTION = 2.1", "const FIRST_SECTION = 0.1", "steps"),
         ("if (!found.length && begun.length)", "if (false)", "bibliog"),
+        ("=> !ASKS.has(word)", "=> true", "how do I resume"),
+        (": ASKING)", ": 1)", "how many gradients"),
+        ("other ? [...new", "false ? [...new", "loss spike exp_avg_sq"),
+        ("text || code || title === head", "true", "loss spikes"),
     ],
 )
 def test_a_worse_search_is_noticed(chromium, address, old, new, words):

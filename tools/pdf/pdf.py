@@ -71,7 +71,8 @@ MORE_FACES = [  # family, weight, style, file
 # a prediction, which is for who has just given it, and what filters the ledger.
 LEFT_OUT = (
     ".headerlink, script, .toctree-wrapper, .launch, .look-up, .downloads, .above-input, summary, "
-    "button, .predict .replies, .predict div.verdict, .ledger fieldset"
+    "button, .predict .replies, .predict div.verdict, .ledger fieldset, "
+    ".contents"
 )
 
 MARKS = r"[,.;:!?)\]’”]*"

@@ -18,6 +18,8 @@ DROPPED_TAGS = {"annotation", "button", "script", "style"}
 DROPPED = {"check", "headerlink", "hide", "katex-html", "label", "strip", "toctree-wrapper"}
 VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+# Boxes that are places of their own: many stand under one heading.
+BOXES = {"exercise", "solution"}
 BLOCKS = {"caption", "dd", "div", "dt", "figcaption", "li", "p", "summary", "td", "th"}
 
 SUB = dict(
@@ -52,6 +54,11 @@ class Element:
     anchors: list[str] = field(default_factory=list)  # that lead to the section
     terms: list[tuple[str, str]] = field(default_factory=list)  # that wait for their meaning
 
+    @property
+    def is_place(self) -> bool:
+        """Whether one lands there."""
+        return bool(self.id and (self.tag == "section" or self.classes & BOXES))
+
 
 class Reader(HTMLParser):
     """Reads a page: each element becomes its text when it ends, and is added to the one around."""
@@ -68,7 +75,7 @@ class Reader(HTMLParser):
         known = dict(attrs)
         element = Element(tag, known.get("id") or "", frozenset((known.get("class") or "").split()))
         if element.id and tag != "dt":  # a term has a place of its own
-            self.around("section").anchors.append(element.id)
+            self.place().anchors.append(element.id)
         self.stack.append(element)
 
     def handle_data(self, data):
@@ -82,6 +89,10 @@ class Reader(HTMLParser):
             self.stack[-1].parts.append(self.text(element))
             if element.tag == tag:
                 return
+
+    def place(self) -> Element:
+        """The nearest open place; without one the page."""
+        return next((e for e in reversed(self.stack) if e.is_place), self.stack[0])
 
     def around(self, tag: str) -> Element:
         """The nearest open element of a kind; without one the page."""
@@ -97,12 +108,12 @@ class Reader(HTMLParser):
             self.around("dt").title = lines(text)
         if tag == "pre":
             if not any(around.classes & DROPPED for around in self.stack):
-                self.around("section").code.append(text)
+                self.place().code.append(text)
             return ""
-        if tag in HEADINGS:
-            self.around("section").title = lines(text)
+        if tag in HEADINGS or "admonition-title" in element.classes and self.place().classes & BOXES:
+            self.place().title = lines(text)
             return ""
-        if tag == "section" and element.id:
+        if element.is_place:
             self.add(element.id, element.title, text, element.anchors, element.code)
             return ""
         if tag == "dt" and element.id:
