@@ -42,7 +42,10 @@ def losses(steps, beta2, schedule, corrected, rates, seed, activation="softplus"
     """The loss on all pictures after the last step, one for each rate."""
     pixels, network, fixed = task(activation)
     rng, rule = np.random.default_rng(seed), rules.adam if corrected else uncorrected
-    warm = schedules.linear_warmup(steps=steps // 10 if schedule == "warm-up" else 1)
+    if schedule == "falling":
+        share = schedules.linear_decay(steps=steps)
+    else:
+        share = schedules.linear_warmup(steps=steps // 10 if schedule == "warm-up" else 1)
     start = (scale * network.start(rng)).astype(np.float32)
     x, state = np.tile(start, (len(rates), 1)), ()
     rates = np.reshape(rates, (-1, 1)).astype(np.float32)
@@ -52,7 +55,7 @@ def losses(steps, beta2, schedule, corrected, rates, seed, activation="softplus"
             noise = rng.normal(size=(BATCH, 4)).astype(np.float32)
             g = network.grad(x, pixels[rows], noise)
             d, *state = rule(g, t, *state, betas=(0.9, beta2))
-            x = x - warm(t) * rates * d
+            x = x - share(t) * rates * d
         found = network.loss(x, pixels, fixed)
     return np.where(found < LARGEST, found, LARGEST)
 

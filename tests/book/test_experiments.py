@@ -18,6 +18,7 @@ import pytest
 import adamtut
 from adamtut import descend, rules
 from adamtut.experiments import adam_bias, interval, load, provenance, runner, zipf_words
+from adamtut.experiments.correction_elsewhere import Classifier
 from adamtut.experiments.decay_valley import Networks
 from adamtut.experiments.vae_correction import ACTIVATIONS, Autoencoder
 from tools.book import BOOK
@@ -515,6 +516,20 @@ def test_the_gradient_of_the_autoencoder_is_that_of_its_loss(units):
     )
     expected = (np.array(up) - down).T / 2e-6
     np.testing.assert_allclose(network.grad(x, images, noise), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("units", ACTIVATIONS)
+def test_the_gradient_of_the_classifier_is_that_of_its_loss(units):
+    """By differences, for two runs with pictures of their own in one array."""
+    network, rng = Classifier(6, 5, 3, units), np.random.default_rng(0)
+    x = np.stack([network.start(rng), network.start(rng)])
+    images, labels = rng.random((2, 4, 6)), rng.integers(3, size=(2, 4))
+    steps = 1e-6 * np.eye(network.dim)[:, None]
+    up, down = (
+        [network.loss(x + sign * step, images, labels) for step in steps] for sign in (1, -1)
+    )
+    expected = (np.array(up) - down).T / 2e-6
+    np.testing.assert_allclose(network.grad(x, images, labels), expected, atol=1e-7)
 
 
 @pytest.mark.parametrize(("patches", "normalised"), [(1, False), (36, True), (36, False)])
