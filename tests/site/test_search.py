@@ -32,7 +32,8 @@ PAGE = f"""<main><div>Contents .pdf</div><article><section id="all"><h1>A title
 <div class="katex-display">{HALF}</div><details class="hide"><pre>hidden()</pre></details>
 <p>Said.</p><p>More.</p><pre>shown()</pre>
 <section id="some"><h2>Some</h2><div class="exercise admonition" id="ex"><span id="index-1"></span>
-<p class="admonition-title">Exercise 1</p><section><p>Try.</p><pre>try()</pre></section></div></section>
+<p class="admonition-title">Exercise 1</p><section><p>Try.</p><pre>try()</pre></section></div>
+</section>
 <section id="part"><span id="index-0"></span><h2>A <em>part</em></h2><p>Of the part.</p></section>
 <dl class="glossary"><dt id="a">word</dt><dt id="b">name</dt><dd><p>What it means.</p></dd></dl>
 <dl class="py"><dt class="sig" id="m.f"><span class="sig-name">f</span>(x)</dt><dd>Does.</dd></dl>
@@ -55,7 +56,8 @@ FOUND = [
 
 
 def test_each_place_has_its_own_text():
-    assert sections(PAGE, {"index-0": ["spike", "jump"], "index-1": ["game"], "other": ["no"]}) == FOUND
+    index = {"index-0": ["spike", "jump"], "index-1": ["game"], "other": ["no"]}
+    assert sections(PAGE, index) == FOUND
 
 
 @pytest.mark.parametrize("unclosed", ["<p>Said.", "<li>Said.</b>"])

@@ -110,7 +110,8 @@ class Reader(HTMLParser):
             if not any(around.classes & DROPPED for around in self.stack):
                 self.place().code.append(text)
             return ""
-        if tag in HEADINGS or "admonition-title" in element.classes and self.place().classes & BOXES:
+        heads_box = "admonition-title" in element.classes and self.place().classes & BOXES
+        if tag in HEADINGS or heads_box:
             self.place().title = lines(text)
             return ""
         if element.is_place:
