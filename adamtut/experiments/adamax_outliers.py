@@ -2,17 +2,17 @@
 
 The gradient is the distance from the minimum plus normal noise of deviation 1, in two coordinates.
 In each coordinate the noise of one step in a thousand, on average, is multiplied by 100 or by
-1,000; as a control, by 1. In *still* the minimum rests, five units from the start; in *moving* it
-moves by 0.003 a step. A run has 4,000 steps, and is judged by its root mean square distance from
-the minimum in the second half.
+1,000; as a control, by 1. In *still* the minimum rests, five units from the start, in *near* half a
+unit and in *far* twenty; in *moving* it moves by 0.003 a step. A run has 4,000 steps, and is judged
+by its root mean square distance from the minimum in the second half.
 
 A rule *halved* has its rate halved after half of the steps; a rule *clipped* gets each gradient cut
-off at 5. With the memory *usual* each contestant may try 71 rates a factor of 1.12 apart with
-beta2 = 0.999, with the memory *tuned* the same rates with each of ten beta2, on streams of noise
-that are used for nothing else. Adam's square with beta2 = 0.998 forgets as fast as AdaMax's peak
-with 0.999: that is the memory *matched*. The best setting by the geometric mean is then run on the
-streams of the result, twenty for each of its seeds. `tuning` is its mean log distance before that,
-`place` where its rate lies in the range.
+off at 5. With the memory *usual* each contestant may try 71 rates a factor of 1.12 apart, from
+0.002 or in *near* from 0.0002, with beta2 = 0.999, with the memory *tuned* the same rates with each
+of ten beta2, on streams of noise that are used for nothing else. Adam's square with beta2 = 0.998
+forgets as fast as AdaMax's peak with 0.999: that is the memory *matched*. The best setting by the
+geometric mean is then run on the streams of the result, twenty for each of its seeds. `tuning` is
+its mean log distance before that, `place` where its rate lies in the range.
 """
 
 import functools
@@ -23,12 +23,13 @@ from adamtut import rules
 from adamtut.experiments import runner
 
 STEPS = 4000
-DRIFTS = {"still": 0.0, "moving": 0.003}
-STARTS = {"still": 5.0, "moving": 0.0}
+DRIFTS = {"still": 0.0, "moving": 0.003, "near": 0.0, "far": 0.0}
+STARTS = {"still": 5.0, "moving": 0.0, "near": 0.5, "far": 20.0}
 FACTORS = (1, 100, 1000)
 OFTEN = 1e-3
 LIMIT = 5.0
 RATES = 0.002 * 10 ** (np.arange(71) / 20)
+SCALES = {"still": 1.0, "moving": 1.0, "near": 0.1, "far": 1.0}  # of the rates tried
 MEMORIES = {
     "usual": (0.999,),
     "matched": (0.998,),
@@ -43,10 +44,14 @@ CONTESTANTS = {
 }
 SETTINGS = [
     {"memory": memory, "task": task, "factor": factor, "name": name}
+    for tasks, contestants in (
+        (("still", "moving"), list(CONTESTANTS)),
+        (("near", "far"), ["adam", "adamax"]),
+    )
     for memory in MEMORIES
-    for task in DRIFTS
+    for task in tasks
     for factor in FACTORS
-    for name in CONTESTANTS
+    for name in contestants
     if memory != "matched" or name == "adam"
 ]
 
@@ -84,14 +89,14 @@ def distances(task, name, rates, beta2, streams):
 @functools.cache
 def tuned(memory, task, name):
     """The best trial for each factor: beta2, the rate, where in its range, mean log distance."""
-    tried, rates = MEMORIES[memory], RATES[:, None, None, None]
+    tried, rates = MEMORIES[memory], SCALES[task] * RATES[:, None, None, None]
     found = np.array([distances(task, name, rates, beta2, TUNING) for beta2 in tried])
     scores = np.log(found).mean(axis=-1)  # beta2, rate, factor
     best = {}
     for j, factor in enumerate(FACTORS):
         k, i = np.unravel_index(np.argmin(scores[..., j]), scores.shape[:2])
         place = float(i / (len(RATES) - 1))
-        best[factor] = tried[k], float(RATES[i]), place, float(scores[k, i, j])
+        best[factor] = tried[k], rates[i].item(), place, float(scores[k, i, j])
     return best
 
 
