@@ -154,7 +154,8 @@ def loss(x, target, factor=1.0):
 def losses(name, rates, seeds, noise, loud=False, trained=False, **hyper):
     """The loss after the last step, shape (rates, seeds); `trained`: with every word's factor."""
     factor = draws(seeds, noise)[3] if trained else 1.0
-    return loss(*end(name, rates, seeds, noise, loud, **hyper), factor)
+    x, target = end(name, rates, seeds, noise, loud, **hyper)
+    return loss(x, target, factor)
 
 
 @functools.cache
