@@ -1,9 +1,14 @@
 """Which part of AdaGrad pays where gradients are sparse: its clock, or its scale?
 
+AdaGrad divides by the root of a count times the root of a mean. Of the two factors the contestants
+have neither (one rate), the first (the own clock), the second (the own scale), or both (AdaGrad).
+
 Fifty words learn a number each. At every step one of them turns up, with frequencies like 1, 1/2,
 1/3, …, and with it a noisy reading of its number; the gradient of all others is 0. The loss is
 half the squared distance from the numbers, each word weighted by its frequency. On the problem
-`loud` the gradient of every word is multiplied by a factor of its own between 1/10 and 10.
+`loud` the gradient of every word is multiplied by a factor of its own between 1/10 and 10. These
+are gradients of a loss in which the word counts for that factor more. Where `trained` is set, that
+is the loss that chooses the rates and judges.
 
 Every contestant may try 36 settings on 24 seeds that are used for nothing else: 36 rates, or 12
 rates with three memories, or three offsets, where it has one. The best by the mean loss after the
@@ -38,6 +43,12 @@ def visits(g, t, n=0.0, *, power=0.5, offset=0.0):
     return g / np.maximum(n + offset, 1) ** power, n
 
 
+def scale(g, t, s=0.0, n=0.0):
+    """The scale alone: divide by the root of the mean of the squares that were not 0."""
+    s, n = s + g**2, n + (g != 0)
+    return g / (np.sqrt(s / np.maximum(n, 1)) + 1e-10), s, n
+
+
 def one_sum(g, t, s=0.0):
     """AdaGrad with one sum of squares for all words."""
     s = s + (g**2).sum(axis=-1, keepdims=True)
@@ -60,6 +71,8 @@ CONTESTANTS = {
     "own clock, line": (visits, {}, line, None),
     "own clock, 1/n": (visits, {"power": 1.0}, None, None),
     "own clock, 1/(n + offset)": (visits, {"power": 1.0}, None, "offset"),
+    "own scale": (scale, {}, None, None),
+    "own scale, line": (scale, {}, line, None),
     "one sum": (one_sum, {}, None, None),
     "one sum, line": (one_sum, {}, line, None),
     "adagrad": (rules.adagrad, {}, None, None),
@@ -72,7 +85,7 @@ CONTESTANTS = {
 # What these do to a word depends on the other words, or moves it when it does not turn up.
 WHOLE: tuple[Callable, ...] = one_sum, rules.adam
 PROBLEMS = [{"noise": noise, "loud": False} for noise in (0.1, 1.0, 3.0)]
-PROBLEMS += [{"noise": 1.0, "loud": True}]
+PROBLEMS += [{"noise": 1.0, "loud": True}, {"noise": 1.0, "loud": True, "trained": True}]
 SETTINGS = [problem | {"name": name} for problem in PROBLEMS for name in CONTESTANTS]
 
 
@@ -131,38 +144,46 @@ def best_guess(seeds, noise):
     return total / (n + noise**2), target
 
 
-def loss(x, target):
+def loss(x, target, factor=1.0):
     """Half the squared distance, each word weighted by its frequency; inf where it diverged."""
     with np.errstate(over="ignore", invalid="ignore"):
-        values = 0.5 * ((x - target) ** 2 * SHARE).sum(axis=-1)
+        values = 0.5 * ((x - target) ** 2 * SHARE * factor).sum(axis=-1)
     return np.where(np.isfinite(values), values, np.inf)
 
 
+def losses(name, rates, seeds, noise, loud=False, trained=False, **hyper):
+    """The loss after the last step, shape (rates, seeds); `trained`: with every word's factor."""
+    factor = draws(seeds, noise)[3] if trained else 1.0
+    x, target = end(name, rates, seeds, noise, loud, **hyper)
+    return loss(x, target, factor)
+
+
 @functools.cache
-def tuned(name, noise, loud):
+def tuned(name, noise, loud, trained=False):
     """The best rate, the setting that was chosen, and whether the rate is no end of its grid."""
     choice = CONTESTANTS[name][3]
     trials = []
     for value in CHOICES[choice] if choice else (None,):
         hyper = {choice: value} if choice else {}
         rates = FEW if choice else MANY
-        scores = loss(*end(name, rates, TUNING_SEEDS, noise, loud, **hyper)).mean(axis=1)
+        tries = losses(name, rates, TUNING_SEEDS, noise, loud, trained, **hyper)
+        scores = tries.mean(axis=1)
         i = int(scores.argmin())
         trials.append((scores[i], float(rates[i]), hyper, 0 < i < len(rates) - 1))
     return min(trials, key=lambda trial: trial[0])[1:]
 
 
 @functools.cache
-def judged(name, noise, loud):
+def judged(name, noise, loud, trained=False):
     """The losses of all seeds at the best setting."""
-    lr, hyper, _ = tuned(name, noise, loud)
-    return loss(*end(name, [lr], range(SEEDS), noise, loud, **hyper))[0]
+    lr, hyper, _ = tuned(name, noise, loud, trained)
+    return losses(name, [lr], range(SEEDS), noise, loud, trained, **hyper)[0]
 
 
-def measure(name, noise, loud, seed, device, data):
+def measure(name, noise, loud, seed, device, data, trained=False):
     """The loss at the best setting, and the setting."""
-    lr, hyper, inside = tuned(name, noise, loud)
-    value = judged(name, noise, loud)[seed]
+    lr, hyper, inside = tuned(name, noise, loud, trained)
+    value = judged(name, noise, loud, trained)[seed]
     return {"loss": float(value), "lr": lr, "inside": inside, **hyper}
 
 
