@@ -1,5 +1,5 @@
 "use strict";
-// What spring.html and oscillator.html share.
+// What spring.html, oscillator.html and row.html share.
 //
 // A coordinate with curvature λ moves as z² − bz + c = 0 has it, whose roots depend on p = αλ and β:
 // θ after t steps is a sum of their powers, and the larger root decides.

@@ -28,7 +28,7 @@ def mathematics(name):
 
 
 STREAMS, RAVINE = mathematics("streams"), mathematics("ravine")
-SPRING = build.shared("spring.js")  # of spring and oscillator
+SPRING = build.shared("spring.js")  # of spring, oscillator and row
 
 
 def results(script, *expressions):

@@ -24,6 +24,7 @@ QUERIES = {
         "preset=noise,gutter&rule=amsgrad&beside=rmsprop",
         "preset=own&g1=1,-2&rule=gd",
     ],
+    "row": ["", "rule=nesterov&hook=0:1,30:-0.6,45:1&t=80", "kappa=10000&size=true&beta=1&t=140"],
     "spring": ["", "rule=nesterov&best=1", "rule=gd&kappa=1"],
     "oscillator": ["", "stiff=0.02&beta=0.3&t=20", "stiff=3.5&beta=0.6&start=2&t=60"],
     "ravine": ["", "rules=gd,momentum,adam,amsgrad&chosen=amsgrad&angle=45&kappa=500"],
@@ -187,6 +188,7 @@ def keyboard_faults(page):
 # At these places no arrow leads out of the picture, and none leads nowhere.
 INNER = {
     "streams": "preset=noise,gutter&t=30&start=0.02",
+    "row": "hook=0:0.3,12:-0.4&t=20",
     "spring": "kappa=20&aL=1&beta=0.3",
     "oscillator": "start=-0.5&t=20",
     "ravine": "x=-3&y=1&angle=45",
@@ -325,6 +327,7 @@ def swipe(page, x, y, by, across=0):
 TOUCH = {"viewport": {"width": 390, "height": 420}, "has_touch": True, "is_mobile": True}
 PLOTS = {
     "streams": ".drawable",
+    "row": "#carpets svg",
     "spring": ".target",
     "oscillator": "#picture svg",
     "ravine": "#map svg",
@@ -484,7 +487,7 @@ def test_nothing_moves_by_itself(chromium, site, name, motion):
     assert look(chromium, site, name, check, reduced_motion=motion) == []
 
 
-@pytest.mark.parametrize("name", ["streams", "ravine"])
+@pytest.mark.parametrize("name", ["streams", "ravine", "row"])
 def test_play_plays_pause_pauses_and_steps_step(chromium, site, name):
     def check(page):
         page.get_by_role("button", name="Play").click()
@@ -535,6 +538,58 @@ def test_the_weight_is_pulled_and_let_go(chromium, site):
         assert hung(page)[1] == 60 and page.get_by_role("button", name="Let go").is_visible()
 
     look(chromium, site, "oscillator", check)
+
+
+HOOK = re.compile(r"at (−?[\d.]+), step (\d+)")
+
+
+def held(page):
+    """Where the hook of the row is, and the step."""
+    place, step = HOOK.fullmatch(page.locator(".handle").get_attribute("aria-valuetext")).groups()
+    return float(place.replace("−", "-")), int(step)
+
+
+def test_the_hook_is_moved_while_the_row_plays(chromium, site):
+    def check(page):
+        page.get_by_role("button", name="Again").click()
+        page.get_by_role("button", name="Play").click()
+        x, y = centre(page.locator(".knob"))
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.wait_for_timeout(300)
+        page.mouse.move(x, y + 90)
+        page.wait_for_timeout(300)
+        page.mouse.up()
+        place, step = held(page)
+        assert place < -0.2 and 3 < step < 40
+        page.get_by_role("button", name="Pause").click()
+        page.wait_for_timeout(500)
+        moves = re.search(r"hook=0:1,(\d+):", page.url)
+        assert 0 < int(moves[1]) < held(page)[1]
+        page.get_by_role("button", name="Again").click()
+        assert (settle(page), held(page)) == (None, (place, 0))
+
+    look(chromium, site, "row", check)
+
+
+def test_who_wants_little_motion_goes_ten_steps_at_once(chromium, site):
+    def check(page):
+        page.get_by_role("button", name="Ten steps").click()
+        settle(page)
+        return held(page)[1]
+
+    assert look(chromium, site, "row", check, "t=7", reduced_motion="reduce") == 17
+
+
+def test_at_first_the_row_says_what_the_chapter_says(chromium, site):
+    def check(page):
+        return page.locator(".read").inner_text()
+
+    words = look(chromium, site, "row", check)
+    assert words == (
+        "40 steps after the hook began at 1.00, these weights are more than half way to rest (▲): "
+        "the first 10 with gradient descent, the first 40 with the heavy ball."
+    )
 
 
 def test_who_wants_little_motion_sees_the_end_at_once(chromium, site):

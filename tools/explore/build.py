@@ -1,7 +1,7 @@
 """The explorables as pages that open alone: no file beside them, no request.
 
 A page in book/explore is written as any page is: it names `lib.css`, `lib.js` and `rules.js`, and
-`spring.js` where two pages share their mathematics. Here they go into it, `rules.js` as it is
+`spring.js` where pages share their mathematics. Here they go into it, `rules.js` as it is
 generated from the package. What Sphinx puts beside the pages,
 the script that frames them in the book, goes along.
 
