@@ -50,15 +50,15 @@ def measure(lr, batch, seed, device, data):
     rng = np.random.default_rng(seed)
     x = start = network.start(rng)
     gradient, state = network.sampled(batch, rng), ()
-    recorded, long, longest = [], 0, 0.0
+    gradients, long, longest = [], 0, 0.0
     for t in range(1, STEPS + 1):
         g = gradient(x)
         d, *state = rules.adam(g, t, *state)
         x = x - lr * d
-        recorded.append(g)
+        gradients.append(g)
         long += int((np.abs(d) > 1).sum())
         longest = max(longest, float(np.abs(d).max()))
-    recorded = np.array(recorded)
+    recorded = np.array(gradients)
     recorded = recorded[:, (recorded != 0).any(axis=0)]
     level, chance = without_trend(recorded), np.random.default_rng([seed, 1])
     return {
