@@ -12,6 +12,7 @@
     [/^book\/questions$/, 1.5], [/^book\/glossary$/, 1.25],
     [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
   ];
+  const LISTS = new Set(["Statements on trial", "History and references"]), LISTED = 0.5;
   const FIRST_SECTION = 2.1, GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
 
   // Words.
@@ -23,7 +24,7 @@
   };
   // How one asks is not what one asks for.
   const ASKS = new Set(("how many much what why when which who do does did am can could should would"
-    + " i me my we you your").split(" "));
+    + " i me my we you your vs versus").split(" "));
   const GREEK = {
     α: "alpha", β: "beta", γ: "gamma", δ: "delta", ε: "epsilon", ϵ: "epsilon", η: "eta", θ: "theta",
     κ: "kappa", λ: "lambda", μ: "mu", ρ: "rho", σ: "sigma",
@@ -37,8 +38,8 @@
   const opened = (text) =>
     plain(text).replace(/\p{L}[\p{L}\p{N}]*(?:[-_][\p{L}\p{N}]+)+/gu, (word) =>
       `${word.includes("_") ? word : word.replaceAll("-", "")} ${word.replace(/[-_]/g, " ")}`);
-  // As Americans spell it.
-  const american = (word) => word
+  // As Americans spell it, and slow for slowly, though not app for apply.
+  const american = (word) => word.replace(/(?<=\w{4})(?<!p)ly$/, "")
     .replace(/is(e|ed|es|er|ers|ing|ations?)$/, "iz$1").replace(/(?<=\w{3})our/, "or")
     .replace(/tre(s|d)?$/, "ter$1").replace(/ll(ed|ing)$/, "l$1");
   const stemmer = new Stemmer();
@@ -73,7 +74,7 @@
     const all = pages.flatMap(([page, head, parts]) =>
       parts.filter(holds(head)).map((part) => [page, head, ...part]));
     sections = all.map(([page, head, anchor, title, words, text, code]) => {
-      const kind = KINDS.find(([pattern]) => pattern.test(page))?.[1] ?? 1;
+      const kind = LISTS.has(title) ? LISTED : KINDS.find(([pattern]) => pattern.test(page))?.[1] ?? 1;
       const isFirst = title === head;
       return {
         page, head, anchor: isFirst ? "" : `#${anchor}`, title, text,
@@ -255,7 +256,7 @@
     if (result.lacks.length) {
       const without = item.appendChild(document.createElement("p"));
       without.className = "without";
-      without.textContent = `Without ${result.lacks.map(({ word }) => `“${word}”`).join(", ")}.`;
+      without.textContent = `Without ${result.lacks.map(({ word, instead }) => `“${instead ?? word}”`).join(", ")}.`;
     }
     return item;
   };

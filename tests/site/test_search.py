@@ -28,6 +28,7 @@ V_MAX = formula("<msup><mi>v</mi><mi>max</mi></msup>", r"v^{\max}")
 HALF = formula("<mfrac><mn>1</mn><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow></mfrac>", r"\frac")
 PAGE = f"""<main><div>Contents .pdf</div><article><section id="all"><h1>A title
 <a class="headerlink">#</a></h1><div class="strip">9 minutes</div>
+<nav class="contents local"><p>A part</p></nav>
 <p>First {M_T}, {G_T} and {ROOT_V};<br>then {ROOT_SUM}, {V_MAX} and {HALF}.</p>
 <div class="katex-display">{HALF}</div><details class="hide"><pre>hidden()</pre></details>
 <p>Said.</p><p>More.</p><pre>shown()</pre>

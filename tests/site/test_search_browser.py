@@ -47,7 +47,8 @@ SMALL = [
         ["sizes", "Short steps", "", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
         ["code", "Code", "", "In code only.", "state['exp_avg_sq']"],
         ["empty", "Short loss spikes", "", "", ""],
-        ["steps", "1. Steps", "", "One converges, and a gradient behind it.", ""],
+        ["trial", "Statements on trial", "", "Spikes of the loss.", ""],
+        ["steps", "1. Steps", "", "One slowly converges, and a gradient behind it.", ""],
     ]],
     ["book/bibliography", "Bibliography", [
         ["bibliography", "Bibliography", "", "Loss spikes. Bai, On the forgotten v.", ""],
@@ -99,6 +100,8 @@ RANKS = {
     "bibliog": ["bibliography"],
     "how do I resume": ["questions#spikes"],  # how one asks is no topic
     "how many gradients": ["01#far", "01"],
+    "slow": ["01"],  # slowly
+    "spikes loss": ["questions#spikes", "01#far"],  # what is said of others comes last
     "loss spike exp_avg_sq": ["questions#spikes", "01#code"],  # what the first lacks
 }
 
@@ -139,6 +142,8 @@ def test_a_result_says_which_words_it_lacks(chromium, address):
         ("if (!found.length && begun.length)", "if (false)", "bibliog"),
         ("=> !ASKS.has(word)", "=> true", "how do I resume"),
         (": ASKING)", ": 1)", "how many gradients"),
+        ('word.replace(/(?<=\\w{4})(?<!p)ly$/, "")', "word", "slow"),
+        ("LISTED = 0.5", "LISTED = 2", "spikes loss"),
         ("other ? [...new", "false ? [...new", "loss spike exp_avg_sq"),
         ("text || code || title === head", "true", "loss spikes"),
     ],

@@ -15,7 +15,16 @@ from typing import NamedTuple
 FILE = "search_sections.js"
 # A heading is stored by itself; what is folded is code that nobody sees.
 DROPPED_TAGS = {"annotation", "button", "script", "style"}
-DROPPED = {"check", "headerlink", "hide", "katex-html", "label", "strip", "toctree-wrapper"}
+DROPPED = {
+    "check",
+    "contents",
+    "headerlink",
+    "hide",
+    "katex-html",
+    "label",
+    "strip",
+    "toctree-wrapper",
+}
 VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 # Boxes that are places of their own: many stand under one heading.
