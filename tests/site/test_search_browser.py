@@ -41,14 +41,14 @@ SMALL = [
     ["book/questions", "Your question", [
         ["spikes", "The loss spikes", "resume", "Large ones return. It is v that forgot.", ""],
     ]],
-    ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Small rates at first.", ""]]],
+    ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Small, slow rates at first.", ""]]],
     ["book/01", "1. Steps", [
         ["far", "How far", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
         ["sizes", "Short steps", "", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
         ["code", "Code", "", "In code only.", "state['exp_avg_sq']"],
         ["empty", "Short loss spikes", "", "", ""],
         ["trial", "Statements on trial", "", "Spikes of the loss.", ""],
-        ["steps", "1. Steps", "", "One slowly converges, and a gradient behind it.", ""],
+        ["steps", "1. Steps", "", "One converges, and a gradient behind it.", ""],
     ]],
     ["book/bibliography", "Bibliography", [
         ["bibliography", "Bibliography", "", "Loss spikes. Bai, On the forgotten v.", ""],
@@ -100,7 +100,7 @@ RANKS = {
     "bibliog": ["bibliography"],
     "how do I resume": ["questions#spikes"],  # how one asks is no topic
     "how many gradients": ["01#far", "01"],
-    "slow": ["01"],  # slowly
+    "slowly": ["glossary#term-warmup"],
     "spikes loss": ["questions#spikes", "01#far"],  # what is said of others comes last
     "loss spike exp_avg_sq": ["questions#spikes", "01#code"],  # what the first lacks
 }
@@ -142,7 +142,7 @@ def test_a_result_says_which_words_it_lacks(chromium, address):
         ("if (!found.length && begun.length)", "if (false)", "bibliog"),
         ("=> !ASKS.has(word)", "=> true", "how do I resume"),
         (": ASKING)", ": 1)", "how many gradients"),
-        ('word.replace(/(?<=\\w{4})(?<!p)ly$/, "")', "word", "slow"),
+        ('word.replace(/(?<=\\w{4})(?<!p)ly$/, "")', "word", "slowly"),
         ("LISTED = 0.5", "LISTED = 2", "spikes loss"),
         ("other ? [...new", "false ? [...new", "loss spike exp_avg_sq"),
         ("text || code || title === head", "true", "loss spikes"),
