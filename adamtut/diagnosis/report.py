@@ -30,8 +30,8 @@ class Diagnosis:
     before, after
         The lines of the rule that the change removes and adds.
     remarks
-        What was found besides: weight decay, a factor, a rate that is ignored, settings that are
-        not those of the signature.
+        What was found besides: weight decay, that it climbs, a rate that is ignored, settings that
+        are not those of the signature.
     weight_decay, l2
         Decay λ, decoupled or in the gradient.
     scale
@@ -74,6 +74,8 @@ class Diagnosis:
         numbers = {k: v for k, v in self.settings.items() if not callable(v)}
         with_settings = ", ".join(f"{name}={_short(value)}" for name, value in numbers.items())
         rule = f"{self.rule}({with_settings})" if with_settings else self.rule
+        if self.scale != 1:
+            rule += f" times {_short(self.scale)}"
         lines = {
             EQUAL: [f"It is {rule}, to {self.digits:.0f} digits."],
             CONVENTION: [

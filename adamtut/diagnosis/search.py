@@ -425,9 +425,8 @@ def _report(case: Case, match: Match | None, nearest: Change, decay: float, rema
         remarks.append(f"Its signature says {told}")
     if match and match.rate:
         remarks.append(match.rate)
-    if match and match.scale != 1:
-        turned = "; it climbs" if match.scale < 0 else ""
-        remarks.append(f"Its directions are the rule's times {match.scale:g}{turned}")
+    if match and match.scale < 0:
+        remarks.append("With a factor below zero it climbs")
     if l2:
         remarks.append(
             f"Weight decay enters the gradient as {l2:g} x: a penalty, not AdamW's decay"

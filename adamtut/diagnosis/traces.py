@@ -75,6 +75,9 @@ def of_rule(rule: Callable, given: dict[str, Any]) -> Subject:
                 return _collected(name, rows)
             except (TypeError, ValueError) as error:  # math.sqrt of an array, `if` on one
                 refusal = refusal or error
+            except ArithmeticError as error:
+                error.add_note(f"{name} itself raised this, on gradients that diagnose gave it")
+                raise
         raise refusal  # type: ignore[misc]
 
     def states():

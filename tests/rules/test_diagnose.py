@@ -294,6 +294,17 @@ def test_what_climbs_is_told():
     assert says(found, "adam") and found.scale == -1 and "it climbs" in str(found)
 
 
+def test_a_factor_is_told_in_the_first_line():
+    def mine(g, t, m=0.0, v=0.0, *, b1=0.9, b2=0.999, eps=1e-8):
+        m = b1 * m + (1 - b2) * g
+        v = b2 * v + (1 - b2) * g * g
+        return m / (1 - b1**t) / ((v / (1 - b2**t)) ** 0.5 + eps), m, v
+
+    found = diagnose(mine)
+    assert says(found, "adam") and found.scale == pytest.approx(0.01)
+    assert str(found).startswith("It is adam(betas=(0.9, 0.999), eps=1e-08) times 0.01, to ")
+
+
 # What is a fault.
 
 WORDS = {
@@ -418,6 +429,17 @@ def test_two_changes_are_not_called_one():
 def test_what_is_no_update_is_refused(update, given, error, message):
     with pytest.raises(error, match=message):
         diagnose(update, **given)
+
+
+def test_what_an_update_raises_is_told_to_be_its_own():
+    def divided(g, t):
+        return (g * (1 / (t - 1)),)
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        diagnose(divided)
+    assert raised.value.__notes__ == [
+        "divided itself raised this, on gradients that diagnose gave it"
+    ]
 
 
 def test_a_path_of_another_length_is_refused():

@@ -41,7 +41,7 @@ SMALL = [
     ["book/questions", "Your question", [
         ["spikes", "The loss spikes", "resume", "Large ones return. It is v that forgot.", ""],
     ]],
-    ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Small, slow rates at first.", ""]]],
+    ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Slow, small at first.", ""]]],
     ["book/01", "1. Steps", [
         ["far", "How far", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
         ["sizes", "Short steps", "", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
