@@ -17,7 +17,10 @@
     const element = place();
     if (!element) return;
     unfold(element);
-    element.scrollIntoView({ behavior: "instant" });
+    // The first words of a solution or exercise say little without its title.
+    const box = element.closest(".solution, .exercise");
+    const isFirst = box && box.querySelector("section")?.firstElementChild?.contains(element);
+    (isFirst ? box : element).scrollIntoView({ behavior: "instant" });
   };
 
   const follow = () => {

@@ -13,6 +13,7 @@
     [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
   ];
   const LISTS = new Set(["Statements on trial", "History and references"]), LISTED = 0.5;
+  const BOX = /^(Exercise|Solution to Exercise) /, BOXED = 0.6;
   const FIRST_SECTION = 2.1, GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
 
   // Words.
@@ -74,7 +75,7 @@
     const all = pages.flatMap(([page, head, parts]) =>
       parts.filter(holds(head)).map((part) => [page, head, ...part]));
     sections = all.map(([page, head, anchor, title, words, text, code]) => {
-      const kind = LISTS.has(title) ? LISTED : KINDS.find(([pattern]) => pattern.test(page))?.[1] ?? 1;
+      const kind = BOX.test(title) ? BOXED : LISTS.has(title) ? LISTED : KINDS.find(([pattern]) => pattern.test(page))?.[1] ?? 1;
       const isFirst = title === head;
       return {
         page, head, anchor: isFirst ? "" : `#${anchor}`, title, text,

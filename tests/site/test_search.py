@@ -33,14 +33,15 @@ PAGE = f"""<main><div>Contents .pdf</div><article><section id="all"><h1>A title
 <div class="katex-display">{HALF}</div><details class="hide"><pre>hidden()</pre></details>
 <p>Said.</p><p>More.</p><pre>shown()</pre>
 <section id="some"><h2>Some</h2><div class="exercise admonition" id="ex"><span id="index-1"></span>
-<p class="admonition-title">Exercise 1</p><section><p>Try.</p><pre>try()</pre></section></div>
+<p class="admonition-title">Exercise 1</p><section><p>Try.</p>
+<details><summary><p class="admonition-title">Fold</p></summary><pre>try()</pre></details></section></div>
 </section>
 <section id="part"><span id="index-0"></span><h2>A <em>part</em></h2><p>Of the part.</p></section>
 <dl class="glossary"><dt id="a">word</dt><dt id="b">name</dt><dd><p>What it means.</p></dd></dl>
 <dl class="py"><dt class="sig" id="m.f"><span class="sig-name">f</span>(x)</dt><dd>Does.</dd></dl>
 </section></article></main>"""
 FOUND = [
-    ("ex", "Exercise 1", "game", "Try.", "try()"),
+    ("ex", "Exercise 1", "game", "Try.\nFold", "try()"),
     ("some", "Some", "", "", ""),
     ("part", "A part", "spike jump", "Of the part.", ""),
     ("a", "word", "", "What it means.", ""),

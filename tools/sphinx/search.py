@@ -119,9 +119,11 @@ class Reader(HTMLParser):
             if not any(around.classes & DROPPED for around in self.stack):
                 self.place().code.append(text)
             return ""
-        heads_box = "admonition-title" in element.classes and self.place().classes & BOXES
-        if tag in HEADINGS or heads_box:
-            self.place().title = lines(text)
+        # A fold in a box has a title too, which comes later.
+        place = self.place()
+        heads_box = "admonition-title" in element.classes and place.classes & BOXES
+        if tag in HEADINGS or (heads_box and not place.title):
+            place.title = lines(text)
             return ""
         if element.is_place:
             self.add(element.id, element.title, text, element.anchors, element.code)
