@@ -34,7 +34,8 @@ PAGE = f"""<main><div>Contents .pdf</div><article><section id="all"><h1>A title
 <p>Said.</p><p>More.</p><pre>shown()</pre>
 <section id="some"><h2>Some</h2><div class="exercise admonition" id="ex"><span id="index-1"></span>
 <p class="admonition-title">Exercise 1</p><section><p>Try.</p>
-<details><summary><p class="admonition-title">Fold</p></summary><pre>try()</pre></details></section></div>
+<details><summary><p class="admonition-title">Fold</p></summary><pre>try()</pre></details>
+</section></div>
 </section>
 <section id="part"><span id="index-0"></span><h2>A <em>part</em></h2><p>Of the part.</p></section>
 <dl class="glossary"><dt id="a">word</dt><dt id="b">name</dt><dd><p>What it means.</p></dd></dl>
