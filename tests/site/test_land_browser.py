@@ -101,6 +101,21 @@ def test_a_landing_in_a_fold_is_noticed(chromium, address):
         assert page.locator(f"[id='{anchor}'].toggle-hidden").count() == 1
 
 
+@pytest.mark.parametrize(("events", "opens"), [("none", True), ("auto", False)])
+def test_a_tap_on_the_title_of_a_solution_opens_it(chromium, address, events, opens):
+    with phone(chromium, f"{address}/book/07_step_size.html") as page:
+        title = page.locator(".solution > .admonition-title").first
+        link = ".solution .admonition-title a"
+        page.add_style_tag(content=f"{link} {{ pointer-events: {events} !important }}")
+        title.scroll_into_view_if_needed()
+        settle(page)
+        box = title.locator("a").bounding_box()
+        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4)
+        settle(page)
+        is_open = page.locator(".solution").first.evaluate("e => !e.matches('.toggle-hidden')")
+        assert is_open == opens
+
+
 # Chromium holds the place by itself; not every browser does.
 COUNT = """window.landings = 0;
 Element.prototype.scrollIntoView = () => { landings += 1 };
@@ -112,7 +127,7 @@ def landings(chromium, address, script):
     """How often a page whose text moves late goes to its place after the move."""
     with phone(chromium, "about:blank", script) as page:
         page.add_init_script(COUNT)
-        page.goto(f"{address}/{QUESTIONS}#which-epsilon")
+        page.goto(f"{address}/{QUESTIONS}#which-learning-rate")
         before = page.evaluate("landings")
         page.wait_for_function("document.querySelector('article h1').style.marginTop")
         settle(page)
@@ -139,12 +154,12 @@ def panel_faults(page):
     faults = []
     panel = page.locator(".bd-sidebar-secondary")
     touch(page, "button.secondary-toggle")
-    panel.get_by_role("link", name="Which epsilon?").tap()
+    panel.get_by_role("link", name="Which batch size?").tap()
     settle(page)
     if panel.is_visible():
         faults.append("the panel stays open")
         page.locator("#pst-secondary-sidebar-checkbox").evaluate("box => box.checked = false")
-    faults += landing_faults(page, "which-epsilon")
+    faults += landing_faults(page, "which-batch-size")
     before = page.evaluate("scrollY")
     touch(page, "button.secondary-toggle")
     page.touchscreen.tap(20, 400)

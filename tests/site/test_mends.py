@@ -33,11 +33,6 @@ def test_a_formula_keeps_the_mark_that_follows_it():
     assert mended == f"<p>{first} and {kept} so {first}</p>"
 
 
-def test_the_title_of_a_solution_is_no_link():
-    title = '<p class="admonition-title">Solution to<a class="x" href="#ex-a"> Exercise 1.1</a></p>'
-    assert mends.mend("a", title) == '<p class="admonition-title">Solution to Exercise 1.1</p>'
-
-
 PROOFS = """# A
 
 :::{prf:proof}

@@ -33,7 +33,7 @@ WORDS = {
     "what is wrong with my adam": "questions.html#what-is-wrong-with-my-adam",
     "weight decay exclude bias layer norm": "questions.html#which-weight-decay",
     "nan float32": "questions.html#nan-in-float32",
-    "which epsilon": "questions.html#which-epsilon",
+    "which epsilon": "questions.html#which-value-of-epsilon",
     "what is epsilon for": "questions.html#what-is-epsilon-for",
     "why divide by 1 beta": "questions.html#why-divide-by-1",
     "noam": "questions.html",

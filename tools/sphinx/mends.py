@@ -35,10 +35,6 @@ TITLE_ID = re.compile(
     r'(<div class="proof [^>]*id="([^"]+)">\s*<p class="admonition-title") id="\2"'
 )
 
-# The title of a solution opens it. That the words are a link to the exercise above, too, leads a
-# finger astray.
-SOLUTION_LINK = re.compile(r'(<p class="admonition-title">Solution to)<a [^>]*>(.*?)</a>')
-
 # A line must not begin with the comma that follows a formula. That is a box, after which browsers
 # break a line.
 MARKED = re.compile(
@@ -55,7 +51,6 @@ def mend(page: str, body: str) -> str:
     body = PROOF.sub(named, body)
     body = SHARED_ID.sub("", body)
     body = TITLE_ID.sub(r"\1", body)
-    body = SOLUTION_LINK.sub(r"\1\2", body)
     body = MARKED.sub(r'<span class="marked">\1\2</span>', body)
     return flatten_list(body) if page == "_modules/index" else body
 
