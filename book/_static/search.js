@@ -168,7 +168,7 @@
     return { worth: most, start, parts };
   };
 
-  const judge = (section, terms, all) => {
+  const judge = (section, terms, all, phrase) => {
     const { title, words, text, head } = section.in;
     let score = 0;
     const found = terms.filter((term) => {
@@ -197,13 +197,17 @@
     const isWhole = topics.length > 1 && !lacks.length;
     const answers = isWhole && (section.page === QUESTIONS || isCalledSo);
     const shown = found.filter(({ topic }) => topic);
-    return { section, found: shown, lacks, start, parts, score: total, answers };
+    // A question of several words that stands there as it was typed was meant so.
+    const verbatim = phrase.includes(" ") && [title, words].some((part) => part.includes(phrase));
+    return { section, found: shown, lacks, start, parts, score: total, answers, verbatim };
   };
 
   const search = (query) => {
     const asked = terms(query), usable = asked.filter(({ worth }) => worth), all = sum(usable);
-    const results = sections.map((section) => judge(section, usable, all)).filter(Boolean);
-    results.sort((a, b) => b.answers - a.answers || b.score - a.score);
+    const phrase = plain(query).trim();
+    const results = sections.map((s) => judge(s, usable, all, phrase)).filter(Boolean);
+    results.sort((a, b) =>
+      b.verbatim - a.verbatim || b.answers - a.answers || b.score - a.score);
     const least = WEAK * Math.max(...results.map(({ score }) => score));
     const kept = results.filter(({ score }) => score >= least);
     // The rarest word that the first result lacks may be the one that matters.

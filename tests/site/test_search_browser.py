@@ -43,8 +43,8 @@ SMALL = [
     ]],
     ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Slow, small at first.", ""]]],
     ["book/01", "1. Steps", [
-        ["far", "How far", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
-        ["sizes", "Short steps", "", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
+        ["far", "How far to the end", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
+        ["sizes", "Short steps", "it does not end", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
         ["code", "Code", "", "In code only.", "state['exp_avg_sq']"],
         ["empty", "Short loss spikes", "", "", ""],
         ["trial", "Statements on trial", "", "Spikes of the loss.", ""],
@@ -101,6 +101,7 @@ RANKS = {
     "how do I resume": ["questions#spikes"],  # how one asks is no topic
     "how many gradients": ["01#far", "01"],
     "slowly": ["glossary#term-warmup"],
+    "does not end": ["01#sizes"],  # as it stands in the index
     "spikes loss": ["questions#spikes", "01#far"],  # what is said of others comes last
     "loss spike exp_avg_sq": ["questions#spikes", "01#code"],  # what the first lacks
 }
@@ -140,10 +141,11 @@ def test_a_result_says_which_words_it_lacks(chromium, address):
         ("word.length > 6 ? 2", "word.length > 6 ? 1", "konvreges"),
         ("const FIRST_SECTION = 2.1", "const FIRST_SECTION = 0.1", "steps"),
         ("if (!found.length && begun.length)", "if (false)", "bibliog"),
-        ("=> !ASKS.has(word)", "=> true", "how do I resume"),
+        ("=> !ASKS.has(word)", "=> true", "how many gradients"),
         (": ASKING)", ": 1)", "how many gradients"),
         ('word.replace(/(?<=\\w{4})(?<!p)ly$/, "")', "word", "slowly"),
         ("LISTED = 0.5", "LISTED = 2", "spikes loss"),
+        ("b.verbatim - a.verbatim || ", "", "does not end"),
         ("other ? [...new", "false ? [...new", "loss spike exp_avg_sq"),
         ("text || code || title === head", "true", "loss spikes"),
     ],
