@@ -197,8 +197,8 @@
     const isWhole = topics.length > 1 && !lacks.length;
     const answers = isWhole && (section.page === QUESTIONS || isCalledSo);
     const shown = found.filter(({ topic }) => topic);
-    // A question of several words that stands there as it was typed was meant so.
-    const verbatim = phrase.includes(" ") && [title, words].some((part) => part.includes(phrase));
+    // Several words that the index has as they were typed were put there for this question.
+    const verbatim = phrase.includes(" ") && words.includes(phrase);
     return { section, found: shown, lacks, start, parts, score: total, answers, verbatim };
   };
 

@@ -43,8 +43,10 @@ SMALL = [
     ]],
     ["book/glossary", "Glossary", [["term-warmup", "warm-up", "", "Slow, small at first.", ""]]],
     ["book/01", "1. Steps", [
-        ["far", "How far to the end", "", "First the gradient. Then a spike in the loss. The end of it.", ""],
-        ["sizes", "Short steps", "it does not end", "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
+        ["far", "How far to the end", "",
+            "First the gradient. Then a spike in the loss. The end of it.", ""],
+        ["sizes", "Short steps", "it does not end",
+            "Of loss. " + "Many words here. " * 20 + "β₂ normalizes.", ""],
         ["code", "Code", "", "In code only.", "state['exp_avg_sq']"],
         ["empty", "Short loss spikes", "", "", ""],
         ["trial", "Statements on trial", "", "Spikes of the loss.", ""],
