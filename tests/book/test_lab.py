@@ -26,7 +26,7 @@ from tools.setup.browser import browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 
-SECONDS = 150  # for what needs a tenth of it on a machine of its own
+SECONDS = 300  # for what needs a tenth of it on a machine of its own
 # What a runner changes, three numbers a chapter.
 EDITS = {
     "01_gradient_descent": [
