@@ -9,11 +9,11 @@
   // What answers comes before what tells, and that before what lists.
   const QUESTIONS = "book/questions";
   const KINDS = [
-    [/^book\/questions$/, 1.5], [/^book\/glossary$/, 1.25],
-    [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)$/, 0.3],
+    [/^book\/questions#/, 1.5], [/^book\/glossary#/, 1.25],
+    [/^book\/api/, 0.8], [/^book\/(ledger|bibliography)#/, 0.3],
+    [/#(Exercise|Solution to Exercise) /, 0.6],
+    [/#(Statements on trial|History and references)$/, 0.5],
   ];
-  const LISTS = new Set(["Statements on trial", "History and references"]), LISTED = 0.5;
-  const BOX = /^(Exercise|Solution to Exercise) /, BOXED = 0.6;
   const FIRST_SECTION = 2.1, GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
 
   // Words.
@@ -75,7 +75,7 @@
     const all = pages.flatMap(([page, head, parts]) =>
       parts.filter(holds(head)).map((part) => [page, head, ...part]));
     sections = all.map(([page, head, anchor, title, words, text, code]) => {
-      const kind = BOX.test(title) ? BOXED : LISTS.has(title) ? LISTED : KINDS.find(([pattern]) => pattern.test(page))?.[1] ?? 1;
+      const kind = KINDS.find(([pattern]) => pattern.test(`${page}#${title}`))?.[1] ?? 1;
       const isFirst = title === head;
       return {
         page, head, anchor: isFirst ? "" : `#${anchor}`, title, text,
@@ -259,9 +259,10 @@
     summary.textContent = shorten(result);
     summary.replaceChildren(...highlighted(summary.textContent, result.found));
     if (result.lacks.length) {
+      const words = result.lacks.map(({ word, instead }) => `“${instead ?? word}”`);
       const without = item.appendChild(document.createElement("p"));
       without.className = "without";
-      without.textContent = `Without ${result.lacks.map(({ word, instead }) => `“${instead ?? word}”`).join(", ")}.`;
+      without.textContent = `Without ${words.join(", ")}.`;
     }
     return item;
   };

@@ -91,6 +91,20 @@ def test_what_is_folded_is_opened(chromium, address):
         assert page.locator(f"[id='{anchor}'].toggle-hidden").count() == 0
 
 
+def faults_in_a_solution(chromium, address, script=SCRIPT):
+    """After a link to its first words: where its title lies."""
+    with phone(chromium, f"{address}/{FOLDED}#sol-step-half", script) as page:
+        page.wait_for_load_state("load")
+        box = page.evaluate("document.getElementById('sol-step-half').closest('.solution').id")
+        return landing_faults(page, box)
+
+
+def test_the_first_words_of_a_solution_land_with_its_title(chromium, address):
+    assert faults_in_a_solution(chromium, address) == []
+    worse = SCRIPT.replace("(isFirst ? box : element)", "element")
+    assert worse != SCRIPT and faults_in_a_solution(chromium, address, worse)
+
+
 def test_a_landing_in_a_fold_is_noticed(chromium, address):
     worse = SCRIPT.replace("unfold(element);", "", 1)
     with phone(chromium, f"{address}/{FOLDED}", worse) as page:

@@ -98,7 +98,7 @@ def test_a_chapter_lists_its_own_statements(book):
 
 def test_the_table_of_a_chapter_waits_behind_a_line_that_counts(book):
     pages, _ = book()
-    (fold,) = pages["05_adam"].select("details.trial")
+    (fold,) = pages["05_adam"].select("details.fold")
     assert words(fold.summary) == (
         "2 statements of other texts, settled in this chapter: wrong 1 · holds 1"
     )

@@ -146,7 +146,7 @@ def test_a_result_says_which_words_it_lacks(chromium, address):
         ("=> !ASKS.has(word)", "=> true", "how many gradients"),
         (": ASKING)", ": 1)", "how many gradients"),
         ('word.replace(/(?<=\\w{4})(?<!p)ly$/, "")', "word", "slowly"),
-        ("LISTED = 0.5", "LISTED = 2", "spikes loss"),
+        ("references)$/, 0.5]", "references)$/, 2]", "spikes loss"),
         ("b.verbatim - a.verbatim || ", "", "does not end"),
         ("other ? [...new", "false ? [...new", "loss spike exp_avg_sq"),
         ("text || code || title === head", "true", "loss spikes"),

@@ -120,7 +120,7 @@ class Trial(Statements):
         claims = [claim for claim in self.claims() if claim.page == page]
         if not claims:
             raise self.error(f"book/claims.yml settles nothing in {page}: take {{trial}} away")
-        opening = f'<details class="trial"><summary>{html.escape(summary(claims))}</summary>'
+        opening = f'<details class="fold"><summary>{html.escape(summary(claims))}</summary>'
         return [
             nodes.raw("", opening, format="html"),
             self.table(claims, by="section"),
