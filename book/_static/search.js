@@ -14,7 +14,7 @@
     [/#(Exercise|Solution to Exercise) /, 0.6],
     [/#(Statements on trial|History and references)$/, 0.5],
   ];
-  const FIRST_SECTION = 2.1, GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
+  const GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
 
   // Words.
 
@@ -188,10 +188,10 @@
     score += ONE_SENTENCE * worth;
     // A word that is missing costs more than any that stands in a better place gains.
     const share = sum(found) / all;
-    // A page that is called so comes before the entry of the glossary.
+    // Who types a name wants the page that is called so, and not its entry elsewhere.
     const isCalledSo = topics.every((term) => titled.includes(term));
-    const called = section.isFirst && isCalledSo ? FIRST_SECTION : 1;
-    const total = score * share ** 3 * section.kind * called;
+    const isNamed = section.isFirst && isCalledSo;
+    const total = score * share ** 3 * section.kind;
     // Who types several words has a question: an answer with all of them comes before what has them
     // by the way, though not before what is called so.
     const isWhole = topics.length > 1 && !lacks.length;
@@ -199,15 +199,18 @@
     const shown = found.filter(({ topic }) => topic);
     // Several words that the index has as they were typed were put there for this question.
     const verbatim = phrase.includes(" ") && words.includes(phrase);
-    return { section, found: shown, lacks, start, parts, score: total, answers, verbatim };
+    const order = [isNamed, verbatim, answers, total].map(Number);
+    return { section, found: shown, lacks, start, parts, score: total, order };
   };
 
   const search = (query) => {
     const asked = terms(query), usable = asked.filter(({ worth }) => worth), all = sum(usable);
     const phrase = plain(query).trim();
     const results = sections.map((s) => judge(s, usable, all, phrase)).filter(Boolean);
-    results.sort((a, b) =>
-      b.verbatim - a.verbatim || b.answers - a.answers || b.score - a.score);
+    results.sort((a, b) => {
+      const i = a.order.findIndex((value, i) => value !== b.order[i]);
+      return i < 0 ? 0 : b.order[i] - a.order[i];
+    });
     const least = WEAK * Math.max(...results.map(({ score }) => score));
     const kept = results.filter(({ score }) => score >= least);
     // The rarest word that the first result lacks may be the one that matters.
