@@ -425,6 +425,30 @@ def test_a_registry_out_of_reach_is_one_line(fresh):
     assert not (fresh / ".venv/.book").exists(), "the next make must try again"
 
 
+GROUPED = """
+import pytest
+
+{mark}
+@pytest.mark.parametrize("n", range(4))
+def test_one(n, worker_id):
+    with open({log!r}, "a") as log:
+        log.write(worker_id + " ")
+"""
+
+
+@pytest.mark.parametrize(("mark", "workers"), [('@pytest.mark.xdist_group("one")', 1), ("", 2)])
+def test_tests_of_a_group_run_where_what_is_slow_to_make_was_made(tmp_path, mark, workers):
+    """Which pytest-xdist forgets without a word beside a pytest that it does not know."""
+    log = tmp_path / "log"
+    text = GROUPED.format(mark=mark, log=str(log))
+    (tmp_path / "test_grouped.py").write_text(text, encoding="utf-8")
+    (options,) = re.findall(r"^TWICE := (.+)$", MAKEFILE, re.MULTILINE)
+    command = [sys.executable, "-m", "pytest", "-q", *options.split(), "test_grouped.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(set(log.read_text(encoding="utf-8").split())) == workers
+
+
 def of_built(test):
     """The tests of what is built are a group, which builds it once."""
     return pytest.mark.slow(pytest.mark.xdist_group("built")(test))

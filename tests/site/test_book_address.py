@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -61,8 +62,9 @@ class Page(HTMLParser):
             self._in_title = False
 
 
+@cache
 def read(root):
-    """Every page."""
+    """Every page; what asks must not change it."""
     names = {path.relative_to(root).as_posix() for path in root.rglob("*.html")}
     names = {name for name in names if not name.startswith("_static/")}
     return {name: Page((root / name).read_text(encoding="utf-8")) for name in sorted(names)}
@@ -222,8 +224,8 @@ def test_every_page_says_what_it_is(sites, here):
 
 @built
 def test_every_page_has_a_picture_of_its_own_or_the_books(sites):
-    root, pages = sites[HERE], read(sites[HERE])
-    del pages["404.html"]
+    root = sites[HERE]
+    pages = {name: page for name, page in read(root).items() if name != "404.html"}
     assert [
         f"{n} {fault}" for n, page in pages.items() for fault in picture_faults(n, page, root, HERE)
     ] == []
@@ -264,8 +266,9 @@ def test_a_chapter_can_be_run_with_one_click(sites, here):
 @built
 @both
 def test_every_page_shows_the_logo(sites, here):
+    pages = read(sites[here])
     for name in documents():
-        text = read(sites[here])[f"{name}.html"].text
+        text = pages[f"{name}.html"].text
         assert f'<link rel="icon" href="{up(name)}_static/logo.svg"' in text
         assert re.search(
             rf'<img src="{up(name)}_static/logo.svg"[^>]* alt="A path down a ravine"', text
