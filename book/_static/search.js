@@ -14,7 +14,7 @@
     [/#(Exercise|Solution to Exercise) /, 0.6],
     [/#(Statements on trial|History and references)$/, 0.5],
   ];
-  const GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
+  const LISTS = 0.5, GUESSED = 0.5, WEAK = 0.15, ASKING = 0.1;
 
   // Words.
 
@@ -127,12 +127,13 @@
   };
 
   // The words of the book that a word of the question means: the same in another form; or begun, or
-  // misspelt. A form that few places have may be of another word, as bais is of the name Bai.
-  const FEW = 4;
+  // misspelt. A short form that few places have may be of another word, as bais is of the name Bai.
+  const FEW = 4, LONG = 4;
   const meant = (word) => {
     const same = (other) => forms.get(stem(other)) ?? [];
     const found = [...same(word), ...(ALIASES[word] ? same(ALIASES[word]) : [])];
-    if (known.has(word) || places(found) >= FEW) return { words: found };
+    if (known.has(word) || places(found) >= FEW || stem(word).length > LONG && found.length)
+      return { words: found };
     const begun = word.length > 2 ? [...known].filter((other) => other.startsWith(word)) : [];
     if (!found.length && begun.length) return { words: begun };
     const others = near(word);
@@ -215,11 +216,15 @@
     const kept = results.filter(({ score }) => score >= least);
     // The rarest word that the first result lacks may be the one that matters.
     const [rarest] = (kept[0]?.lacks ?? []).toSorted((a, b) => b.worth - a.worth);
-    const other = rarest && results.find(({ found }) => found.includes(rarest));
+    const other = rarest
+      && results.find(({ found, section }) => found.includes(rarest) && section.kind > LISTS);
     return { asked, results: other ? [...new Set([kept[0], other, ...kept])] : kept };
   };
 
   // The page.
+
+  // The theme would mark which part of this page one reads, and takes the results for its contents.
+  delete document.body.dataset.bsSpy;
 
   // Whole words, from the start of the sentence, or from before the first of the words in a long one.
   const shorten = ({ parts, start, found }) => {

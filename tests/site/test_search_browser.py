@@ -20,9 +20,12 @@ def search(chromium, address, words="", script=SCRIPT):
     page = chromium.new_page(viewport=DESK)
     page.set_default_timeout(10_000)
     page.route("**/search.js*", lambda route: route.fulfill(body=script))
+    errors = []
+    page.on("pageerror", errors.append)
     page.goto(f"{address}/search.html" + (f"?q={words}" if words else ""))
     try:
         yield page
+        assert errors == []
     finally:
         page.close()
 

@@ -92,6 +92,21 @@ WORDS = {
     "rmsprop keras pytorch different": "questions.html#rmsprop-jumps",
     "adam loss scale invariant": "questions.html#does-adam-not-care",
     "adam loss mean vs sum": "questions.html#does-adam-not-care",
+    "loss jumps after resuming checkpoint": "questions.html#the-loss-rises-or-jumps",
+    "resuming training adam": "questions.html#the-loss-rises-or-jumps",
+    "adam loss suddenly increases late training": "questions.html#the-loss-rises-late",
+    "reinforcement learning adam unstable": "questions.html#the-loss-rises-late",
+    "bert fine tuning loss stuck 0.693": "questions.html#fine-tuning-does-not-learn",
+    "bert fine tuning learning rate": "questions.html#fine-tuning-does-not-learn",
+    "fine-tuning learning rate": "questions.html#fine-tuning-does-not-learn",
+    "pretrained weights destroyed learning rate": "questions.html#fine-tuning-does-not-learn",
+    "adam nan fp16 eps": "questions.html#nan-in-half-precision",
+    "weights change with zero gradient adamw": "questions.html#a-weight-without-a-gradient",
+    "my adam implementation stops moving": "questions.html#it-stops-moving",
+    "learing rate batch size adam": "questions.html#batch-doubled",
+    "why beta1 0.5 gan adam": "questions.html#which",
+    "adam to adamw weight decay value": "questions.html#from-adam-to-adamw",
+    "does adam need learning rate decay": "questions.html#adam-adapts",
 }
 
 # Who types the name of a chapter's topic wants the chapter first, and not its entry elsewhere.
@@ -167,6 +182,14 @@ def test_a_worse_search_is_noticed(chromium, address, old, new, words, wanted, p
     assert old in SCRIPT
     with book_search(chromium, address, SCRIPT.replace(old, new)) as found:
         assert not any(wanted in href for href in found(words)[:places])
+
+
+def test_a_result_in_a_solution_makes_no_error(chromium, address):
+    """Its anchor holds what no selector may; `search` sees errors."""
+    with search(chromium, address, "bert+fine+tuning+loss+stuck+0.693") as page:
+        page.get_by_text("Search finished").wait_for()
+        page.wait_for_load_state("load")
+        assert page.locator("#search-results a[href*='-solution-']").count()
 
 
 def test_words_that_find_something_else_are_noticed(first_results):
