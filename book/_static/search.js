@@ -224,7 +224,7 @@
   // The page.
 
   // The theme would mark which part of this page one reads, and takes the results for its contents.
-  delete document.body.dataset.bsSpy;
+  addEventListener("DOMContentLoaded", () => delete document.body.dataset.bsSpy);
 
   // Whole words, from the start of the sentence, or from before the first of the words in a long one.
   const shorten = ({ parts, start, found }) => {

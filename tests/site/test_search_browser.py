@@ -21,11 +21,11 @@ def search(chromium, address, words="", script=SCRIPT):
     page.set_default_timeout(10_000)
     page.route("**/search.js*", lambda route: route.fulfill(body=script))
     errors = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     page.goto(f"{address}/search.html" + (f"?q={words}" if words else ""))
     try:
         yield page
-        assert errors == []
+        assert [str(error) for error in errors] == []
     finally:
         page.close()
 
@@ -283,6 +283,22 @@ def mark_faults(page, address):
 def test_words_are_marked_on_a_result_and_nowhere_else(chromium, address):
     with search(chromium, address, "notation") as page:
         assert mark_faults(page, address) == []
+
+
+# Marks outside the text that can be seen.
+STRAY = """() => [...document.querySelectorAll("span.highlighted")]
+    .filter(e => !e.closest("article"))
+    .filter(e => getComputedStyle(e).backgroundColor !== "rgba(0, 0, 0, 0)").length"""
+
+
+def test_menus_show_no_marks(chromium, address):
+    with search(chromium, address, "notation") as page:
+        page.locator("#search-results a").first.click()
+        page.wait_for_url("**/book/notation.html*")
+        assert marks(page)[0]
+        assert page.evaluate(STRAY) == 0
+        page.add_style_tag(content="span.highlighted { background: yellow !important }")
+        assert page.evaluate(STRAY) > 0
 
 
 def test_the_search_leads_on_where_it_finds_nothing(chromium, address):

@@ -107,6 +107,16 @@ WORDS = {
     "why beta1 0.5 gan adam": "questions.html#which",
     "adam to adamw weight decay value": "questions.html#from-adam-to-adamw",
     "does adam need learning rate decay": "questions.html#adam-adapts",
+    "adam training loss suddenly increases late": "questions.html#the-loss-rises-late",
+    "adam diverges after 100k steps": "questions.html#the-loss-rises-late",
+    "adam from scratch numpy not converging": "questions.html#what-is-wrong-with-my-adam",
+    "adam numpy steps shrink": "questions.html#it-stops-moving",
+    "my adam implementation gets stuck": "questions.html#it-stops-moving",
+    "accuracy stuck at 50 percent keras adam": "questions.html#the-loss-stands-still-from",
+    "how many warmup steps adam": "questions.html#how-many-warm-up-steps",
+    "warmup 10 percent of training": "questions.html#how-many-warm-up-steps",
+    "loss wobbles constant learning rate adam": "questions.html#the-loss-stops-falling",
+    "adam learning rate batch size scaling": "questions.html#batch-doubled",
 }
 
 # Who types the name of a chapter's topic wants the chapter first, and not its entry elsewhere.
@@ -184,12 +194,21 @@ def test_a_worse_search_is_noticed(chromium, address, old, new, words, wanted, p
         assert not any(wanted in href for href in found(words)[:places])
 
 
-def test_a_result_in_a_solution_makes_no_error(chromium, address):
+def look_at_a_result_in_a_solution(chromium, address, script=SCRIPT):
     """Its anchor holds what no selector may; `search` sees errors."""
-    with search(chromium, address, "bert+fine+tuning+loss+stuck+0.693") as page:
+    with search(chromium, address, "silence+then+a+gradient", script) as page:
         page.get_by_text("Search finished").wait_for()
         page.wait_for_load_state("load")
+        page.wait_for_timeout(500)  # what marks the part that one reads begins after that
         assert page.locator("#search-results a[href*='-solution-']").count()
+
+
+def test_a_result_in_a_solution_makes_no_error(chromium, address):
+    look_at_a_result_in_a_solution(chromium, address)
+    old = "delete document.body.dataset.bsSpy"
+    assert old in SCRIPT
+    with pytest.raises(AssertionError, match="not a valid selector"):
+        look_at_a_result_in_a_solution(chromium, address, SCRIPT.replace(old, "0"))
 
 
 def test_words_that_find_something_else_are_noticed(first_results):
