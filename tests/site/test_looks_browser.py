@@ -6,6 +6,7 @@ from browsing import (
     PHONE,
     THIN_OUT,
     accessible_faults,
+    faults_of_all_letters,
     faults_of_colours,
     faults_of_structure,
     opened,
@@ -192,7 +193,6 @@ def test_axe_names_each_planted_fault(chromium, axe, tmp_path, old, new, rule):
     ("look", "old", "new", "rule"),
     [
         (faults_of_structure, "</p>", '<img src="data:,">', "image-alt"),
-        (faults_of_structure, "color: #222", "color: #bbb", "pale"),
         (faults_of_colours, "color: #222", "color: #bbb", "color-contrast"),
         (faults_of_colours, "</style>", "a { text-decoration: none }</style>", "link-in-text"),
     ],
@@ -202,6 +202,21 @@ def test_half_of_the_rules_name_theirs(chromium, axe, tmp_path, look, old, new, 
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     with served(tmp_path) as address, opened(chromium, f"{address}/page.html") as page:
         assert any(fault.startswith(rule) for fault in look(page, axe))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("color: #222", "color: #bbb", "pale"),
+        ("</p>", '<pre style="overflow: auto; width: 9px">too wide</pre>', "no key scrolls"),
+    ],
+)
+def test_every_letter_and_what_scrolls_are_looked_at(chromium, tmp_path, old, new, fault):
+    for text, expected in ((GOOD, 0), (GOOD.replace(old, new, 1), 1)):
+        (tmp_path / "page.html").write_text(text, encoding="utf-8")
+        with opened(chromium, (tmp_path / "page.html").as_uri()) as page:
+            found = faults_of_all_letters(page)
+            assert bool(found) == expected and all(f.startswith(fault) for f in found)
 
 
 def test_around_the_text_colours_are_looked_at_too(chromium, axe, tmp_path):

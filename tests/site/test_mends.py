@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 from small_book import SmallBook
 
 from tools.sphinx import mends
@@ -18,6 +19,19 @@ def test_pages_of_an_earlier_book_go_and_the_others_stay(tmp_path):
     mends.drop_old_pages(SimpleNamespace(outdir=tmp_path, env=env), None)
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert left == set(stay)
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_page_that_changed_is_built_without_a_warning(tmp_path, monkeypatch, forgets):
+    """The words of the other pages, which the site does not have, are there for Sphinx."""
+    if forgets:
+        monkeypatch.setattr(mends, "bring_back_what_the_next_build_needs", lambda app: None)
+    book = SmallBook(tmp_path, "tools.sphinx.mends")
+    book.build(a="# A\n\nOne.", b="# B\n\nTwo.")
+    (tmp_path / "source" / "book" / "b.md").write_text("# B\n\nThree.", encoding="utf-8")
+    _, warnings = book.build()
+    assert bool(warnings) == forgets
+    assert not (tmp_path / "html" / "searchindex.js").exists()
 
 
 def test_a_formula_keeps_the_mark_that_follows_it():

@@ -13,6 +13,7 @@ from browsing import (
     PHONE,
     SITE,
     THIN_OUT,
+    faults_of_all_letters,
     faults_of_colours,
     faults_of_structure,
     is_chapter,
@@ -88,17 +89,17 @@ def test_a_page_breaks_no_rule_of_wcag(chromium, axe, address, name):
     with opened(chromium, f"{address}/{name}", **settings) as page:
         faults["it came"] = dark_faults(page, name)
         unfold(page)
-        faults["dark phone"] = page.evaluate(PALE)
+        faults["dark phone, every letter"] = page.evaluate(PALE)
         light_up(page, "light")
-        faults["phone"] = faults_of_structure(page, axe)
+        faults["phone, every letter"] = faults_of_all_letters(page)
         resize(page, DESK)
-        faults["desk"] = faults_of_structure(page, axe)
+        faults["desk, every letter"] = faults_of_all_letters(page)
         page.evaluate(THIN_OUT)
-        faults["light"] = faults_of_colours(page, axe)
+        faults["light"] = faults_of_structure(page, axe) + faults_of_colours(page, axe)
         light_up(page, "dark")
         faults["dark"] = faults_of_colours(page, axe) + page.evaluate(PALE)
         resize(page, PHONE)
-        faults["dark menus"] = faults_of_colours(page, axe, AROUND)
+        faults["dark phone"] = faults_of_structure(page, axe) + faults_of_colours(page, axe, AROUND)
         light_up(page, "light")
         faults["light menus"] = faults_of_colours(page, axe, AROUND)
     assert {when: found for when, found in faults.items() if found} == {}

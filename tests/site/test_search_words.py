@@ -117,6 +117,12 @@ WORDS = {
     "warmup 10 percent of training": "questions.html#how-many-warm-up-steps",
     "loss wobbles constant learning rate adam": "questions.html#the-loss-stops-falling",
     "adam learning rate batch size scaling": "questions.html#batch-doubled",
+    "adam beta1 beta2 values when change": "questions.html#which-betas",
+    "adam betas": "questions.html#which-betas",
+    "tune beta1 beta2": "questions.html#which-betas",
+    "how to choose adam betas": "questions.html#which-betas",
+    "keras pytorch adam different results": "questions.html#two-libraries",
+    "broadcast target shape mse": "questions.html#two-libraries",
 }
 
 # Who types the name of a chapter's topic wants the chapter first, and not its entry elsewhere.

@@ -78,6 +78,7 @@ def settle(page):
 
 WIDE = """[...document.querySelectorAll("article *")]
     .filter(e => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX === "auto")"""
+UNREACHED = f"{WIDE}.filter(e => e.tabIndex).map(e => `no key scrolls ${{e.className}}`)"
 # The page looks late for what it must let the keyboard reach: then, or after two seconds.
 REACHED = f"""async () => {{
     const end = performance.now() + 2000;
@@ -160,9 +161,14 @@ AROUND = {"exclude": [["article"]]}
 
 
 def faults_of_structure(page, axe):
-    """By all rules but those; the letters by themselves."""
-    others = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
-    return violations(page, axe, **others) + page.evaluate(PALE)
+    """By all rules but those, and what UNREACHED asks before words of code become narrower."""
+    others = [*COLOURS, "scrollable-region-focusable"]
+    return violations(page, axe, rules={rule: {"enabled": False} for rule in others})
+
+
+def faults_of_all_letters(page):
+    """What has to be asked before a page is thinned out: of every letter, and of what scrolls."""
+    return page.evaluate(PALE) + page.evaluate(UNREACHED)
 
 
 def faults_of_colours(page, axe, context=None):
@@ -170,8 +176,8 @@ def faults_of_colours(page, axe, context=None):
     return violations(page, axe, context, runOnly={"type": "rule", "values": COLOURS})
 
 
-# Of each kind of word in code some stay, of each formula a letter: thousands are of one colour, and
-# axe-core asks of each what lies over it.
+# Of each kind of word in code some stay, of each formula a letter: thousands are of one colour and
+# alike in all that a rule may ask for, and axe-core asks of each.
 THIN_OUT = """() => {
     const seen = {};
     for (const e of document.querySelectorAll(".highlight span")) {

@@ -6,6 +6,7 @@ What a style sheet can mend is in book/_static/adamtut.css, what a template can 
 import re
 from pathlib import Path
 
+WORDS = "searchindex.js"
 # What is written → what should be.
 MARKUP = [
     # The label would take the place of the words inside, "Show the source".
@@ -94,13 +95,24 @@ def change(app, page, template, context, doctree):
 
 def drop_what_no_page_loads(app, exception):
     """What is for the theme's authors or in other languages, icons that are in a font too, and the
-    words that Sphinx's search would look through.
+    words that Sphinx's search would look through, which wait elsewhere for the next build.
     """
     static = Path(app.outdir) / "_static"
     unused = ("**/*.map", "vendor/fontawesome/*/js/*", "locales/**/*.po", "locales/**/*.mo")
     for path in [path for pattern in unused for path in static.glob(pattern)]:
         path.unlink()
-    (Path(app.outdir) / "searchindex.js").unlink(missing_ok=True)
+    move(Path(app.outdir), Path(app.doctreedir), WORDS)
+
+
+def bring_back_what_the_next_build_needs(app):
+    """Sphinx adds the words of pages that changed to those of the others."""
+    move(Path(app.doctreedir), Path(app.outdir), WORDS)
+
+
+def move(source, target, name):
+    if (source / name).exists():
+        target.mkdir(parents=True, exist_ok=True)
+        (source / name).replace(target / name)
 
 
 def drop_old_pages(app, exception):
@@ -112,6 +124,7 @@ def drop_old_pages(app, exception):
 
 
 def setup(app):
+    app.connect("builder-inited", bring_back_what_the_next_build_needs)
     app.connect("build-finished", drop_what_no_page_loads)
     app.connect("build-finished", drop_old_pages)
     app.add_js_file("land.js", loading_method="defer")
