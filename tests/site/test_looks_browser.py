@@ -209,6 +209,11 @@ def test_half_of_the_rules_name_theirs(chromium, axe, tmp_path, look, old, new, 
     [
         ("color: #222", "color: #bbb", "pale"),
         ("</p>", '<pre style="overflow: auto; width: 9px">too wide</pre>', "no key scrolls"),
+        (
+            "</p>",
+            '<div class="bd-content"><div class="highlight"><pre style="--ground: #888">x</pre>',
+            "shows a shadow",
+        ),
     ],
 )
 def test_every_letter_and_what_scrolls_are_looked_at(chromium, tmp_path, old, new, fault):

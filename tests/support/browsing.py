@@ -149,6 +149,29 @@ PALE = """() => {
 }"""
 
 
+# What hides a shadow at the side where nothing is hidden has the colour of what lies behind it.
+COVERS = """() => {
+    const context = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+    const painted = colours => {
+        for (const colour of ["#fff", ...colours]) {
+            context.fillStyle = colour;
+            context.fillRect(0, 0, 1, 1);
+        }
+        return [...context.getImageData(0, 0, 1, 1).data];
+    };
+    const behind = e => e ? [...behind(e.parentElement), getComputedStyle(e).backgroundColor] : [];
+    const probe = document.body.appendChild(document.createElement("i"));
+    const isSeen = e => {
+        probe.style.color = getComputedStyle(e).getPropertyValue("--ground");
+        const cover = painted([getComputedStyle(probe).color]), ground = painted(behind(e));
+        return cover.some((part, i) => Math.abs(part - ground[i]) > 3);
+    };
+    const all = document.querySelectorAll(".math .katex-display, .bd-content div.highlight pre");
+    return [...all].filter(e => e.checkVisibility()).filter(isSeen)
+        .map(e => `shows a shadow that hides nothing: ${e.textContent.slice(0, 40)}`);
+}"""
+
+
 def accessible_faults(page, axe):
     """By all rules."""
     return violations(page, axe) + page.evaluate(PALE)
@@ -168,7 +191,7 @@ def faults_of_structure(page, axe):
 
 def faults_of_all_letters(page):
     """What has to be asked before a page is thinned out: of every letter, and of what scrolls."""
-    return page.evaluate(PALE) + page.evaluate(UNREACHED)
+    return page.evaluate(PALE) + page.evaluate(UNREACHED) + page.evaluate(COVERS)
 
 
 def faults_of_colours(page, axe, context=None):
