@@ -123,6 +123,14 @@ WORDS = {
     "how to choose adam betas": "questions.html#which-betas",
     "keras pytorch adam different results": "questions.html#two-libraries",
     "broadcast target shape mse": "questions.html#two-libraries",
+    "adam loss not decresing": "questions.html#the-loss-stands-still-from",
+    "adam loss spikes late training": "questions.html#the-loss-rises-late",
+    "embedding changes zero gradient adam": "questions.html#a-weight-without-a-gradient",
+    "adam epsilon reinforcement learning value": "questions.html#which-value-of-epsilon",
+    "ppo epsilon 1e-5": "questions.html#which-value-of-epsilon",
+    "sgd to adam learning rate weight decay": "questions.html#from-sgd-to-adam",
+    "adam learning rate decay needed": "questions.html#adam-adapts",
+    "ReduceLROnPlateau adam": "questions.html#adam-adapts",
 }
 
 # Who types the name of a chapter's topic wants the chapter first, and not its entry elsewhere.
