@@ -179,7 +179,10 @@ def test_the_sentence_with_the_words_stands_below(chromium, address):
 
 # Ordinary words that have a neighbour in the book, and short ones that are part of another.
 NEIGHBOURS = [
-    ["book/01", "1. Steps", [["stack", "A stack", "", "It was asked for. In three steps.", ""]]],
+    ["book/01", "1. Steps", [
+        ["stack", "A stack", "", "It was asked for, resting. In three steps.", ""],
+        ["again", "Again", "", "To resume it.", ""],
+    ]],
 ]  # fmt: skip
 
 
@@ -188,6 +191,24 @@ def test_a_word_of_its_own_is_not_mended(chromium, address, word):
     with asked(chromium, address, book=NEIGHBOURS) as found:
         assert found(word)[0] == []
         assert found("satck")[0] == found("staack")[0] == ["01#stack"]
+
+
+def test_a_list_does_not_come_second_for_a_word_that_it_alone_has(chromium, address):
+    with asked(chromium, address) as found:
+        assert found("first gradient end bai")[0] == ["01#far"]
+    old = " && section.kind > LISTS"
+    assert old in SCRIPT
+    with asked(chromium, address, SCRIPT.replace(old, "")) as found:
+        assert found("first gradient end bai")[0] == ["01#far", "bibliography"]
+
+
+def test_a_long_word_in_another_form_is_not_mended(chromium, address):
+    with asked(chromium, address, book=NEIGHBOURS) as found:
+        assert found("resuming")[0] == ["01#again"]
+    old = "stem(word).length > LONG && found.length"
+    assert old in SCRIPT
+    with asked(chromium, address, SCRIPT.replace(old, "false"), NEIGHBOURS) as found:
+        assert found("resuming")[0] != ["01#again"]
 
 
 @pytest.mark.parametrize("word", ["stuck", "masked"])
