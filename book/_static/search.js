@@ -25,7 +25,7 @@
   };
   // How one asks is not what one asks for.
   const ASKS = new Set(("how many much what why when which who do does did am can could should would"
-    + " i me my we you your vs versus").split(" "));
+    + " i me my we you your vs versus best good right").split(" "));
   const GREEK = {
     α: "alpha", β: "beta", γ: "gamma", δ: "delta", ε: "epsilon", ϵ: "epsilon", η: "eta", θ: "theta",
     κ: "kappa", λ: "lambda", μ: "mu", ρ: "rho", σ: "sigma",

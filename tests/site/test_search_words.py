@@ -131,6 +131,16 @@ WORDS = {
     "sgd to adam learning rate weight decay": "questions.html#from-sgd-to-adam",
     "adam learning rate decay needed": "questions.html#adam-adapts",
     "ReduceLROnPlateau adam": "questions.html#adam-adapts",
+    "gradient descent cost goes to infinity": "questions.html#the-loss-explodes-at-once",
+    "loss goes to infinity": "questions.html#the-loss-explodes-at-once",
+    "cost nan linear regression learning rate": "questions.html#the-loss-explodes-at-once",
+    "gradient descent diverges nan linear regression": "questions.html#the-loss-explodes-at-once",
+    "learning rate too large diverges": "questions.html#the-loss-explodes-at-once",
+    "scale features learning rate": "questions.html#the-loss-explodes-at-once",
+    "best learning rate for adam": "questions.html#which-learning-rate",
+    "which learning rate to start with adam": "questions.html#which-learning-rate",
+    "pytorch why zero_grad": "questions.html#i-forgot-zero-grad",
+    "weights change with zero gradient": "questions.html#a-weight-without-a-gradient",
 }
 
 # Who types the name of a chapter's topic wants the chapter first, and not its entry elsewhere.
