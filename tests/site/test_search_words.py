@@ -204,8 +204,8 @@ def test_the_name_of_a_topic_finds_its_chapter_first(first_results, words):
         (
             "const TITLE = 3, INDEX = 2.5, TEXT = 1, PAGE = 0.4, WHOLE_TITLE = 2",
             "const TITLE = 0, INDEX = 2.5, TEXT = 1, PAGE = 0.4, WHOLE_TITLE = 0",
-            "loss explodes",
-            WORDS["loss explodes"],
+            "loss spikes",
+            WORDS["loss spikes"],
             FIRST,
         ),
         # The name of a page is one title of many.
