@@ -13,10 +13,15 @@ class Silent(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    # A browser connects a dozen times at once; those whom a short queue turns away wait a second.
+    request_queue_size = 128
+
+
 @contextmanager
 def served(folder: Path, handler: type[Silent] = Silent) -> Iterator[str]:
     """The address, without a slash at its end."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder)) as server:
+    with Server(("127.0.0.1", 0), partial(handler, directory=folder)) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

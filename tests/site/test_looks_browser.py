@@ -1,5 +1,7 @@
 """Each look at a page finds the one thing that is wrong with a small page, and nothing else."""
 
+import time
+
 import pytest
 from browsing import (
     AROUND,
@@ -25,7 +27,7 @@ from looks import (
     width_faults,
 )
 
-from tools.served import served
+from tools.served import Silent, served
 
 pytestmark = pytest.mark.browser
 
@@ -167,6 +169,25 @@ def test_each_planted_fault_is_named(chromium, tmp_path, look, old, new, fault):
         text = GOOD.replace(old, new, 1)
     found = faults_of(chromium, tmp_path, text, look)
     assert any(fault in f for f in found), found
+
+
+class Slow(Silent):
+    """Sends pictures after two seconds."""
+
+    def send_head(self):
+        time.sleep(2 if self.path.endswith(".svg") else 0)
+        return super().send_head()
+
+
+def test_what_was_on_its_way_when_a_page_was_left_is_not_missing(chromium, tmp_path):
+    (tmp_path / "page.html").write_text('<!DOCTYPE html><img src="a.svg"><a href="b.html">On</a>')
+    (tmp_path / "b.html").write_text("<!DOCTYPE html>There")
+    (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    with served(tmp_path, Slow) as address, opened(chromium, "about:blank") as page:
+        page.goto(f"{address}/page.html", wait_until="domcontentloaded")
+        page.click("a")
+        page.wait_for_url("**/b.html")
+        assert [fault for fault in page.faults if "does not get" in fault] == []
 
 
 @pytest.mark.parametrize(

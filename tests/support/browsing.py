@@ -41,7 +41,7 @@ def opened(chromium, address, *, viewport=DESK, script="", **settings):
     page = context.new_page()
     page.faults = []
     page.on("request", lambda r: page.faults.extend(request_faults(r.url)))
-    page.on("requestfailed", lambda r: page.faults.append(f"does not get {r.url}"))
+    page.on("requestfailed", lambda r: page.faults.extend(failure_faults(r.url, r.failure)))
     page.on("pageerror", lambda error: page.faults.append(f"has the error {error}"))
     page.on(
         "console",
@@ -56,6 +56,11 @@ def opened(chromium, address, *, viewport=DESK, script="", **settings):
 
 def request_faults(url):
     return [] if url.startswith(("file:", "data:", "blob:")) else [f"asks for {url}"]
+
+
+def failure_faults(url, failure):
+    """What is on its way when a reader clicks on, the browser drops: the page lacks nothing."""
+    return [] if failure == "net::ERR_ABORTED" else [f"does not get {url}"]
 
 
 # States to wait for.

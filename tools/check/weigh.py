@@ -56,21 +56,20 @@ class Compressing(Silent):
 
 def weigh(chromium, address: str) -> dict[str, float]:
     """Seconds to the first paint, bytes of the first view; then requests and bytes of it all."""
-    context = chromium.new_context(viewport=PHONE)
-    page = context.new_page()
-    line = context.new_cdp_session(page)
-    line.send("Network.enable")
-    line.send("Network.emulateNetworkConditions", LINE)
-    shipped, plain = [], []
-    line.on("Network.loadingFinished", lambda event: shipped.append(event["encodedDataLength"]))
-    line.on("Network.dataReceived", lambda event: plain.append(event["dataLength"]))
-    page.goto(address, timeout=120_000)
-    wait_for_rest(page, shipped)
-    first = {"paint": page.evaluate(FIRST_PAINT) / 1000, "view": sum(shipped)}
-    line.send("Network.emulateNetworkConditions", NO_LINE)
-    page.evaluate(SCROLL)
-    wait_for_rest(page, shipped)
-    context.close()
+    with chromium.new_context(viewport=PHONE) as context:
+        page = context.new_page()
+        line = context.new_cdp_session(page)
+        line.send("Network.enable")
+        line.send("Network.emulateNetworkConditions", LINE)
+        shipped, plain = [], []
+        line.on("Network.loadingFinished", lambda event: shipped.append(event["encodedDataLength"]))
+        line.on("Network.dataReceived", lambda event: plain.append(event["dataLength"]))
+        page.goto(address, timeout=60_000)
+        wait_for_rest(page, shipped)
+        first = {"paint": page.evaluate(FIRST_PAINT) / 1000, "view": sum(shipped)}
+        line.send("Network.emulateNetworkConditions", NO_LINE)
+        page.evaluate(SCROLL)
+        wait_for_rest(page, shipped)
     return first | {"requests": len(shipped), "bytes": sum(shipped), "plain": sum(plain)}
 
 
