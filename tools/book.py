@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -135,14 +136,19 @@ def read(root: Path = ROOT) -> Book:
     return book
 
 
+def load(text: str):
+    """What is written in YAML; by the parser in C, ten times as fast, where PyYAML has it."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def read_config(root: Path = ROOT) -> dict:
     """What Jupyter Book is told: title, author, licence."""
-    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    return load((root / "_config.yml").read_text(encoding="utf-8"))
 
 
 def read_toc(root: Path = ROOT) -> dict:
     """The table of contents; of what the format allows it may use as much as is read here."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    toc = load((root / "_toc.yml").read_text(encoding="utf-8"))
     expect_keys("the top", toc, {"format", "root", "meta", "parts"})
     expect_keys("meta", toc["meta"], {"to_come"})
     for part in toc["parts"]:
@@ -189,6 +195,7 @@ def read_page(root: Path, docname: str) -> Page:
     return Page(text, title[1])
 
 
+@cache  # every page of the site asks for all of them
 def read_chapter(file: str, text: str) -> Page:
     """The chapter in a notebook: its first cell has label, title and question."""
     cells = json.loads(text)["cells"]

@@ -351,15 +351,22 @@ def missing_letters(articles):
     names = ("DejaVuSerif.ttf", "DejaVuSans.ttf", "DejaVuSansMono.ttf")
     serif, sans, code = (set(font_manager.get_font(fonts / n).get_charmap()) for n in names)
     text = serif | sans
-    found = set()
-    for article in articles.values():
-        article = BeautifulSoup(str(article), "html.parser")
-        for node in article.select(".katex"):
-            node.decompose()
-        for string in article.find_all(string=True):
-            known = code if string.find_parent(["code", "pre"]) else text
-            found |= {letter for letter in string if ord(letter) not in known | {10}}
-    return found
+    return {
+        letter
+        for article in articles.values()
+        for string, is_code in strings(article)
+        for letter in {*string} - {"\n"}
+        if ord(letter) not in (code if is_code else text)
+    }
+
+
+def strings(node, is_code=False):
+    """Those outside of formulas, and whether they are code."""
+    for child in node.children:
+        if isinstance(child, str):
+            yield child, is_code
+        elif "katex" not in child.get("class", ()):
+            yield from strings(child, is_code or child.name in ("code", "pre"))
 
 
 def outline(reader):

@@ -132,9 +132,14 @@ PALE = """() => {
     const parts = colour => colour.match(/[\\d.]+/g).map(Number);
     const over = ([r, g, b, alpha = 1], below) =>
         [r, g, b].map((part, i) => part * alpha + below[i] * (1 - alpha));
-    const behind = e => e
-        ? over(parts(getComputedStyle(e).backgroundColor), behind(e.parentElement))
-        : [255, 255, 255];
+    const known = new Map([[null, [255, 255, 255]]]);
+    const behind = e => {
+        if (!known.has(e)) {
+            const colour = parts(getComputedStyle(e).backgroundColor);
+            known.set(e, over(colour, behind(e.parentElement)));
+        }
+        return known.get(e);
+    };
     const linear = part => part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4;
     const luminance = ([r, g, b]) =>
         0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) + 0.05;

@@ -21,14 +21,13 @@ import tempfile
 import tokenize
 from collections import Counter
 
-import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.validator import iter_validate
 from nbval.plugin import comment_markers, metadata_tags
 from PIL import Image
 
 from adamtut import rules
-from tools.book import docnames, read_chapter
+from tools.book import docnames, load, read_chapter
 from tools.copies import setup_cell
 from tools.explore.syntax import TRAITS
 from tools.sphinx import cells as roles
@@ -128,7 +127,7 @@ def read_book(folder):
 
 
 def read_yaml(path):
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return load(path.read_text(encoding="utf-8"))
 
 
 def cells(notebook, kind):

@@ -25,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 import matplotlib
 import numpy as np
 import pikepdf
-from bs4 import BeautifulSoup, NavigableString
+from bs4 import BeautifulSoup, NavigableString, Tag
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import (
@@ -107,6 +107,7 @@ def article(page: str, text: str, book: list[str], site: str):
     content = BeautifulSoup(text, "html.parser").find("article", class_="bd-article")
     if content is None:
         raise ValueError(f"{page} has no <article class='bd-article'>; was it built by make book?")
+    formulas = [(take_out(formula), formula) for formula in content.select(".katex")]
     for node in content.select("details.check"):
         keep_line(node)
     for node in content.select(LEFT_OUT):
@@ -121,9 +122,11 @@ def article(page: str, text: str, book: list[str], site: str):
     for node in content.select(".highlight"):
         if node.get_text().count("\n") <= SHORT:
             node["class"].append("short")
-    for node in content.select(".katex"):
-        say_formula(node)
-        keep_punctuation(node)
+    formulas = [(place, formula) for place, formula in formulas if not place.decomposed]
+    for place, formula in formulas:
+        say_formula(formula)
+        keep_punctuation(formula, place)
+        place.string = formula.get_text()
     chapter.arrange(content, page)
     set_ids(content, page)
     for node in content.find_all("a", href=True):
@@ -132,7 +135,17 @@ def article(page: str, text: str, book: list[str], site: str):
         node["src"] = f"{site}/{on_site(node['src'], page)}"
     if page == index.PAGE:
         index.rewrite(content)
+    for place, formula in formulas:
+        place.replace_with(formula)
     return content
+
+
+def take_out(formula) -> Tag:
+    """What stands for a formula; most of a page is parts of formulas, which would be looked through
+    for everything else."""
+    place = Tag(name="span")
+    formula.replace_with(place)
+    return place
 
 
 def keep_line(check) -> None:
@@ -149,9 +162,9 @@ def say_formula(formula) -> None:
     mathml.decompose()
 
 
-def keep_punctuation(formula) -> None:
+def keep_punctuation(formula, place) -> None:
     """A comma that follows a formula goes with its last part; a line would begin with it."""
-    after = formula.parent.next_sibling
+    after = place.parent.next_sibling
     marks = re.match(MARKS, after)[0] if isinstance(after, NavigableString) else ""
     parts = formula.find(class_="katex-html").find_all(class_="base", recursive=False)
     if marks and parts:

@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from tools.book import load
 
 # As it is called in the file → on the page.
 VERDICTS = {
@@ -48,7 +49,7 @@ class Claim:
 
 def read(path: Path) -> list[Claim]:
     """All claims, in their order."""
-    ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
+    ledger = load(path.read_text(encoding="utf-8"))
     return [
         Claim(
             claim["id"],
@@ -188,6 +189,7 @@ def filter_form(claims: list[Claim]) -> str:
 
 def lead(app, doctree, docname):
     """Make links of `settled`, when all labels are known."""
+    doctrees: dict[str, nodes.document] = {}  # which take long to read
     for node in list(doctree.findall(settled)):
         place = app.env.domains["std"].anonlabels.get(node["claim"])
         if place is None:
@@ -201,18 +203,20 @@ def lead(app, doctree, docname):
         page, name = place
         words = [nodes.Text(app.env.titles[page].astext())]
         if node["by"] == "section":
-            words = section_title(app.env, page, name)
+            words = section_title(app.env, page, name, doctrees)
         elif node["by"] == "both":
-            words = [*words, nodes.Text(": "), *section_title(app.env, page, name)]
+            words = [*words, nodes.Text(": "), *section_title(app.env, page, name, doctrees)]
         uri = app.builder.get_relative_uri(docname, page) if page != docname else ""
         node.replace_self(nodes.reference("", "", *words, refuri=f"{uri}#{name}", internal=True))
 
 
-def section_title(env, page: str, name: str) -> list[nodes.Node]:
+def section_title(env, page: str, name: str, doctrees: dict) -> list[nodes.Node]:
     """The words of the heading above an id."""
+    if page not in doctrees:
+        doctrees[page] = env.get_doctree(page)
     links = {link["anchorname"]: link for link in env.tocs[page].findall(nodes.reference)}
     found = next(
-        node for node in env.get_doctree(page).findall(nodes.Element) if name in node.get("ids", ())
+        node for node in doctrees[page].findall(nodes.Element) if name in node.get("ids", ())
     )
     while found.parent and f"#{(found.get('ids') or [''])[0]}" not in links:
         found = found.parent

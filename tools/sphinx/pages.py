@@ -11,7 +11,6 @@ import unicodedata
 from pathlib import Path
 from string import Template
 
-import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from markupsafe import Markup
@@ -19,6 +18,7 @@ from sphinx.environment import CONFIG_OK
 
 from tools.address import address
 from tools.book import ROOT, read_page
+from tools.book import load as load_yaml
 from tools.book import read as read_book
 from tools.sphinx import previews
 
@@ -139,7 +139,7 @@ def button(text: str, tooltip: str, url: str, icon: str) -> dict:
 
 def bibtex(year: str) -> str:
     """How to cite the book, from CITATION.cff, with an address when there is one."""
-    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    cff = load_yaml((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     author = " and ".join(f"{{{author['name']}}}" for author in cff["authors"])
     fields = {"author": author, "title": cff["title"], "year": year}
     if here := address():

@@ -42,5 +42,9 @@ class AuthorYear(Style):
 
 
 def setup(app):
+    # Else pybtex looks through all installed packages for them, for each citation.
+    for name in ("text", "plaintext"):
+        backend = pybtex.plugin.find_plugin("pybtex.backends", name)
+        pybtex.plugin.register_plugin("pybtex.backends", name, backend, force=True)
     pybtex.plugin.register_plugin("pybtex.style.formatting", NAME, AuthorYear)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
