@@ -120,7 +120,7 @@ def faults(text, parts, site=SITE):
     expected = [pdf.anchor(page) for _, names in parts for page in names]
     if [article["id"] for article in soup.find_all("article")] != expected:
         found.append("the pages are not in the order of the table of contents")
-    listed = [link["href"][1:] for link in soup.select(".contents .chapter a")]
+    listed = [link["href"][1:] for link in soup.find(class_="contents").select(".chapter a")]
     if listed != expected:
         found.append("the contents do not list the chapters")
     return found
