@@ -279,10 +279,18 @@ def _own_state(about, x, t, state):
         raise ValueError(
             f"state must be what walk yields for {about.name}, a tuple of {names}, got {state!r}"
         )
-    for name, value in zip(about.state, state, strict=False):
+    start = start_state(about, x)
+    for name, value, first in zip(about.state, state, start, strict=False):
         if not _finite(value, name, about, t):
             raise ValueError(f"state {name} of {about.name} is not finite: {value}")
-    return _copies(state or start_state(about, x))
+        own = name in about.scalars or callable(about.state[name])
+        allowed = [np.shape(first)] if own else [np.shape(first), x.shape]
+        if np.shape(value) not in allowed:
+            raise ValueError(
+                f"state {name} of {about.name} must have the shape {allowed[-1]}, got "
+                f"{np.shape(value)}: {value}"
+            )
+    return _copies(state or start)
 
 
 def _copies(state):

@@ -172,6 +172,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         """Add a group of parameters; what it does not set is taken from the class's arguments."""
         if isinstance(param_group, dict):
             self._check(self.defaults | param_group)
+            # Whose it is, another optimizer perhaps, needs the keys that do not stay in ours.
+            param_group = param_group.copy()
         super().add_param_group(param_group)
         _keep_out(self.param_groups[-1], self._not_live())
         _settle(self.param_groups[-1], self._settings())
@@ -186,6 +188,8 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None):
         """Make one step; `closure`, if given, computes the loss anew and is returned."""
+        if torch.compiler.is_compiling():
+            return _untraced(self, closure)
         if not self._is_watched():
             return self._step(closure)
         return _watched_step(self) if closure is None else _watched_step(self, closure)
@@ -374,7 +378,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             state = self.state.get(p, {})
             for key, value in state.items():
                 if key in numbers:
-                    number = torch.as_tensor(state_dict["state"][i][key])
+                    number = torch.as_tensor(state_dict["state"][i][key], device="cpu")
                     state[key] = number.detach().to("cpu", copy=True)
                 elif isinstance(value, torch.Tensor):
                     state[key] = value.clone()
@@ -397,6 +401,12 @@ def _hooks(*handles):
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _untraced(optimizer, closure):
+    """A step that `torch.compile` leaves as it is: its graph would take the state of one parameter
+    for that of another."""
+    return torch.compiler.disable(RuleOptimizer.step)(optimizer, closure)
 
 
 _watched_step = torch.optim.Optimizer.profile_hook_step(RuleOptimizer._step)

@@ -8,7 +8,8 @@ Python does it, once for each tensor; where one meets an element it is rounded t
 the elements first, as NumPy does it. So the loop over the elements holds what depends on them, and
 nothing else.
 
-A trace has no values: a rule that branches on one raises `UntraceableError`.
+A trace has no values: a rule that branches on one, or turns one into a number of Python's, raises
+`UntraceableError`.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from adamtut.step import take_step
 
 
 class UntraceableError(Exception):
-    """A rule asks for the value of something that has none while it is traced."""
+    """A rule asks for the value of something that has none while it is traced; how, and what to do
+    instead."""
 
 
 # Where Python raises (a division of numbers by 0, the root of a negative one), or where rounding
@@ -147,8 +149,16 @@ def _takes(value):
     return isinstance(value, Node | int | float)
 
 
-def _no_value(self, *_):
-    raise UntraceableError("it asks for a value")
+def _no_branch(self, *_):
+    raise UntraceableError(
+        "which branches on a value", "adamtut.ops.where chooses without a branch"
+    )
+
+
+def _no_number(self, *_):
+    raise UntraceableError(
+        "which needs a number of Python's, as math.sqrt does", "adamtut.ops has what takes any"
+    )
 
 
 class Node:
@@ -204,7 +214,8 @@ class Node:
     def __invert__(self):
         return self.trace.apply("not", self)
 
-    __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = _no_value
+    __bool__ = __iter__ = __len__ = _no_branch
+    __float__ = __int__ = __index__ = _no_number
 
 
 class Loop(NamedTuple):

@@ -251,12 +251,12 @@ def _made(rule, dtype, settings, counts):
     about = describe(rule)
     try:
         loop = trace.trace(about, settings.tree, EXACT)
-    except trace.UntraceableError:
+    except trace.UntraceableError as error:
+        why, advice = error.args
         if not settings.schedules:
             _branching.add(rule)
             warnings.warn(
-                f"compile=True cannot compile {about.name}, which branches on a value; it runs "
-                "uncompiled. adamtut.ops.where chooses without a branch.",
+                f"compile=True cannot compile {about.name}, {why}; it runs uncompiled. {advice}.",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -1248,6 +1248,7 @@ def test_numbers_are_on_the_cpu_whatever_the_default_device():
         with torch.device("meta" if params is a else "cpu"):
             optimizer = optim.NAdam(params, weight_decay=0.1)
             optimizer.step()
+            optimizer.load_state_dict(optimizer.state_dict())
             optimizer.step()
         assert {value.device.type for value in states(optimizer)} == {"cpu"}
     assert_equal(a, b, tolerance=0)

@@ -6,6 +6,7 @@ import re
 import threading
 from collections import namedtuple
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -35,6 +36,27 @@ from adamtut import ops, optim
 from adamtut.optim import inductor, native
 from adamtut.schedules import linear_decay
 from adamtut.traits import elementwise, rests_at_zero
+
+# Groups and settings of other optimizers.
+
+
+@pytest.mark.parametrize("made", [torch.optim.Adam, torch.optim.SGD, optim.RMSprop])
+def test_an_optimizer_whose_groups_were_taken_goes_on(made):
+    """As who changes from one to another in the middle of a run makes the second from the first."""
+    (ours, a), (theirs, b) = ((made(params := parameters(), lr=0.1), params) for _ in range(2))
+    train(ours, a, 1)
+    train(theirs, b, 1)
+    optim.SGD(ours.param_groups)
+    train(ours, a, 1)
+    train(theirs, b, 1)
+    assert_equal(a, b, tolerance=0)
+
+
+def test_a_group_that_was_given_stays_as_it_is():
+    given = {"params": parameters(), "foreach": False, "dampening": 0.0}
+    optim.SGD([given])
+    assert given.keys() == {"params", "foreach", "dampening"}
+
 
 # States of other optimizers.
 
@@ -715,6 +737,48 @@ def test_threads_with_one_list_share_a_graph(graphs):
     for thread in threads:
         thread.join()
     assert not raised and len(graphs) == 1
+
+
+# torch.compile around a step.
+
+
+def test_a_step_is_left_out_of_graphs(monkeypatch):
+    asked = []
+    monkeypatch.setattr(optim.base, "_untraced", lambda *given: asked.append(given) or "a loss")
+    optimizer, params = optim.Adam(given := parameters()), given
+    before = copy.deepcopy(params)
+    train(optimizer, params, 1)
+    assert not asked and not torch.equal(params[0], before[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.compiler, "is_compiling", lambda: True)
+        assert optimizer.step(closure := lambda: 1.0) == "a loss"
+    assert asked == [(optimizer, closure)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize("name", ["Adam", "NAdam", "RMSprop"])
+def test_a_compiled_training_step_is_the_training_step(name, compile):
+    """PyTorch documents that its optimizers may be compiled; parameters of one shape mixed here."""
+
+    def run(wrap):
+        a, b = params = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
+        optimizer = CLASSES[name](params, lr=0.1, compile=compile)
+
+        def training_step():
+            optimizer.zero_grad()
+            (a.square().sum() - 5 * b.sum()).backward()
+            optimizer.step()
+
+        step = wrap(training_step)
+        for _ in range(4):
+            step()
+        step = wrap(optimizer.step)
+        for _ in range(2):
+            step()
+        return params
+
+    assert_equal(run(partial(torch.compile, backend="eager")), run(lambda f: f), tolerance=0)
 
 
 def experts(made, compile, shapes, steps=25):

@@ -318,6 +318,11 @@ def test_a_state_that_was_handed_in_is_neither_changed_nor_kept():
         ({"state": (1.0,)}, r"what walk yields for adam, a tuple of m, v, got \(1.0,\)"),
         ({"state": {"m": 0, "v": 0}}, "what walk yields for adam, a tuple of m, v, got {'m'"),
         ({"state": (np.nan, 0.0)}, "state m of adam is not finite: nan"),
+        # One number for two coordinates would be broadcast.
+        (
+            {"state": (np.zeros(2), np.ones(1))},
+            r"state v of adam must have the shape \(2,\), got \(1,\)",
+        ),
     ],
 )
 def test_what_is_no_state_is_refused_at_the_call(given, said):
