@@ -183,6 +183,11 @@ class RuleOptimizer(torch.optim.Optimizer):
         """Keys that never stay in a group, where a scheduler could change them unheard."""
         return (cls._fixed().keys() - cls._settings().keys()) | {"compile"}
 
+    def _refuse_fixed(self, group):
+        """Refuse what may have been written into a live group, of what has one legal value."""
+        if not self._fixed().keys().isdisjoint(group):
+            self._check({key: group[key] for key in self._fixed().keys() & group.keys()})
+
     def _rule_for(self, group):
         return type(self).rule
 
@@ -221,6 +226,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         return loss
 
     def _step_group(self, group):
+        self._refuse_fixed(group)
         _settle(group, self.defaults)  # a scheduler may have written what is no number of Python's
         rule, run = self._rule_for(group), eager.run
         params = [p for p in group["params"] if p.grad is not None]
@@ -313,7 +319,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         """The state, as PyTorch's class of the same name writes it; in place of functions None.
 
         PyTorch's class reads what it knows: where it has no `decoupled_weight_decay` or `corrected`
-        it goes on without them.
+        it goes on without them. (A flattened state has to have every key: what PyTorch's class
+        wrote without them is loaded as it came, unflattened.)
         """
 
         def complete(optimizer, state_dict):

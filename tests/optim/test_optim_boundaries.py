@@ -14,6 +14,7 @@ import torch
 from graphs import counted
 from test_optim import (
     CLASSES,
+    REFUSED,
     SETTINGS,
     TORCH,
     assert_equal,
@@ -56,6 +57,27 @@ def test_a_group_that_was_given_stays_as_it_is():
     given = {"params": parameters(), "foreach": False, "dampening": 0.0}
     optim.SGD([given])
     assert given.keys() == {"params", "foreach", "dampening"}
+
+
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize(
+    ("name", "key", "value", "advice"), [*REFUSED, ("NAdam", "fused", True, "")]
+)
+def test_a_setting_that_has_one_legal_value_is_refused_in_a_live_group_too(
+    name, key, value, advice, compile
+):
+    optimizer = CLASSES[name](params := parameters(), lr=0.1, compile=compile)
+    train(optimizer, params, 3)
+    (group,) = optimizer.param_groups
+    group[key] = legal = inspect.signature(CLASSES[name]).parameters[key].default
+    train(optimizer, params, 1)
+    before = copy.deepcopy(params)
+    group[key] = value
+    with pytest.raises(
+        ValueError, match=f"^{name} has {key}={legal} only, got {value}; .*{advice}"
+    ):
+        optimizer.step()
+    assert_equal(params, before, tolerance=0)
 
 
 # States of other optimizers.

@@ -670,10 +670,10 @@ def test_a_trace_tells_what_it_does_not_know():
     number, element = t.node("t", varies=False), t.node("x", varies=True)
     for value in (number, element):
         for ask in (bool, iter, len):
-            with pytest.raises(trace.UntraceableError, match="branches on a value.*where"):
+            with pytest.raises(trace.UntraceableError, match=r"branches on a value.*where"):
                 ask(value)
         for ask in (float, int, range, math.sqrt):
-            with pytest.raises(trace.UntraceableError, match="needs a number of Python's.*ops"):
+            with pytest.raises(trace.UntraceableError, match=r"needs a number of Python's.*ops"):
                 ask(value)
         for wrong in ("text", True, None):
             with pytest.raises(TypeError):
