@@ -84,6 +84,7 @@ class Books:
 
     def __init__(self, optimizer):
         self.plans: dict[int, Any] = {}  # by the id of the group, which the plan holds
+        self.seen: dict[int, Any] = {}  # what the last step of a group without a plan was made of
         self.update(optimizer)
 
     def update(self, optimizer):
@@ -153,11 +154,6 @@ def is_fixed(value):
     if isinstance(value, tuple):
         return all(map(is_fixed, value))
     return value is None or isinstance(value, int | float | str | Schedule)
-
-
-def are_settled(values):
-    """Whether settings are such as steps can take; others become Python's numbers first."""
-    return all(is_fixed(v) or callable(v) or isinstance(v, torch.Tensor) for v in values)
 
 
 class Places:
