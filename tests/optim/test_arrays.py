@@ -17,7 +17,7 @@ from adamtut import optim, schedules
 from adamtut.optim import arrays, eager
 from adamtut.traits import elementwise, scalar_states
 
-SHAPES = [(3, 3), (2,), (), (5,), (0, 2), (2, 1, 3), (4, 4), (40,)]
+SHAPES = [(3, 3), (2,), (), (5,), (0, 2), (2, 1, 3), (4, 4), (40,), (3, 8)]
 STEPS, AT = 10, 5  # something happens before the step AT, counted from 0
 
 

@@ -725,6 +725,37 @@ EQUIVALENT = {
             "return not (self.starts[behind[some]] < (starts +  | starts → places",
         ],
     },
+    "Bundle.__init__": {
+        "both join, one of them faster": [
+            "self.join = torch.cat if lines else torch._utils._ | torch.cat if lines else torch."
+            " → always False",
+            "self.join = torch.cat if lines else torch._utils._ | lines → in_parts",
+            *[
+                f"lines = all(p.ndim == 1 for p in params) | {change}"
+                for change in ("p.ndim == 1 → NotEq", "1 → 2", "1 → -1")
+            ],
+        ],
+        "one part is the whole": [
+            "in_parts = params[0].numel() > eager.CHUNK and des | params[0].numel() > eager.CHUN"
+            " → GtE",
+        ],
+        "of one length": ["flat = len(rows) > 1 or in_parts | rows → params"],
+        "any negative number is what there is": [
+            "[a.reshape(-1) if flat and a.ndim else a for a in  | 1 → 2",
+        ],
+    },
+    "Bundle.next_step": {
+        "the rules of SGD do not use t": [
+            "return int(self.steps[0].item()) + 1 if self.steps | 1 → 2",
+            "return int(self.steps[0].item()) + 1 if self.steps | 1 → -1",
+        ],
+    },
+    "Bundle.step": {
+        "all of a column are alike": [
+            "x, *state = [np.concatenate(c) if c[0].ndim else c | 0 → 1",
+            "array[...] = joined[part] if joined.ndim else join | joined → array",
+        ],
+    },
     "_bundled": {
         "any order": [
             "key = (p.dtype, *[a.item() for a in counters]) if  | (p.dtype, *[a.item() for a in "
