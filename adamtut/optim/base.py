@@ -15,8 +15,8 @@ import torch
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from adamtut.checks import check_hyper, kind
-from adamtut.optim import eager
-from adamtut.optim.eager import as_python, describe, real, settled, takes_sparse, widened
+from adamtut.optim import arrays, eager
+from adamtut.optim.eager import as_python, describe, real, settle, takes_sparse, widened
 from adamtut.traits import AT_LEAST_0, Range, Rule
 
 _CLASS_DEFAULT: Any = object()
@@ -92,7 +92,7 @@ class RuleOptimizer(torch.optim.Optimizer):
     # Whether each parameter counts its steps; PyTorch's SGD does not.
     counts_steps: ClassVar[bool] = True
 
-    _books: Any = None  # what the compiled engine keeps from step to step; no copy has it
+    _books: Any = None  # what engines keep from step to step; no copy has it
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -148,7 +148,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             raise TypeError(f"{name} takes params, {takes}; not {', '.join(sorted(unknown))}")
         self._check(known | settings)
         defaults = known | {k: v for k, v in settings.items() if k in known}
-        _settle(defaults, known)
+        settle(defaults, known)
         super().__init__(params, defaults)
 
     @classmethod
@@ -176,7 +176,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             param_group = param_group.copy()
         super().add_param_group(param_group)
         _keep_out(self.param_groups[-1], self._not_live())
-        _settle(self.param_groups[-1], self._settings())
+        settle(self.param_groups[-1], self._settings())
 
     @classmethod
     def _not_live(cls):
@@ -185,8 +185,9 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def _refuse_fixed(self, group):
         """Refuse what may have been written into a live group, of what has one legal value."""
-        if not self._fixed().keys().isdisjoint(group):
-            self._check({key: group[key] for key in self._fixed().keys() & group.keys()})
+        fixed = self._fixed().items()
+        if other := {k: group[k] for k, (v, _) in fixed if group.get(k, v) is not v}:
+            self._check(other)
 
     def _rule_for(self, group):
         return type(self).rule
@@ -227,13 +228,16 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def _step_group(self, group):
         self._refuse_fixed(group)
-        _settle(group, self.defaults)  # a scheduler may have written what is no number of Python's
+        settle(group, self.defaults)  # a scheduler may have written what is no number of Python's
         rule, run = self._rule_for(group), eager.run
         params = [p for p in group["params"] if p.grad is not None]
         self._refuse_sparse(params, group, rule)
         if self.defaults["compile"] and _can_be_compiled(rule):
             params, run = _compiled_engine().take(self, group, rule, params)
-        self._run(run, group, rule, params)
+            self._run(run, group, rule, params)
+        elif not arrays.repeat(self, group):
+            self._run(run, group, rule, params)
+            arrays.keep(self, group, rule, params)
 
     def _run(self, run, group, rule, params):
         """Step parameters of a group by an engine; sparse gradients have one of their own."""
@@ -325,7 +329,7 @@ class RuleOptimizer(torch.optim.Optimizer):
 
         def complete(optimizer, state_dict):
             for group in state_dict["param_groups"]:
-                _settle(group, self._settings())
+                settle(group, self._settings())
                 # A stand-in, because who splits or flattens a state asks for every key of a group.
                 group.update(dict.fromkeys(self._functions(group)))
                 group.update({key: legal for key, (legal, _) in self._fixed().items()})
@@ -397,7 +401,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             _keep_out(group, self._not_live())
             for key in settings.keys() - self._not_live():
                 group.setdefault(key, settings[key])
-            _settle(group, settings)
+            settle(group, settings)
         super().__setstate__(state)
 
 
@@ -422,12 +426,6 @@ _watched_step = torch.optim.Optimizer.profile_hook_step(RuleOptimizer._step)
 def _keep_out(group, keys):
     for key in keys:
         group.pop(key, None)
-
-
-def _settle(group, settings):
-    for key, default in settings.items():
-        if key in group and not type(group[key]) is type(default) is float:  # as nearly always
-            group[key] = settled(group[key], default)
 
 
 def _without(name, key, state):

@@ -43,6 +43,13 @@ def settled(value, default):
     return value
 
 
+def settle(group, settings):
+    """Settle what a group has of these settings, which are given with their defaults."""
+    for key, default in settings.items():
+        if key in group and not type(group[key]) is type(default) is float:  # as nearly always
+            group[key] = settled(group[key], default)
+
+
 @cache
 def are_numbers(rule):
     """For each state whether it is one number."""
@@ -82,7 +89,7 @@ def _storable(about, old_state, new_state):
     What a rule hands on from one slot to another is copied: writing the one changes the other. A
     state of another shape is refused: it would be stored wherever it fits by broadcasting.
     """
-    apart = []
+    apart, olds = [], set(map(id, old_state))
     for slot, old, new in zip(about.state, old_state, new_state, strict=True):
         before, after = getattr(old, "shape", ()), getattr(new, "shape", ())
         if before != after:
@@ -91,7 +98,7 @@ def _storable(about, old_state, new_state):
                 f"{tuple(before)}. A state has the shape of the gradient, unless its start is a "
                 "function of the parameter, or adamtut.traits.scalar_states declares it"
             )
-        apart.append(1 * new if any(new is other for other in old_state) else new)
+        apart.append(1 * new if id(new) in olds else new)
     return apart
 
 
@@ -110,7 +117,7 @@ def run(rule, tensors, t, **numbers):
     """Make step t of every (parameter, state) in place."""
     for p, slots in tensors:
         if arrays := _as_numpy(rule, p, slots):
-            _step_arrays(rule, arrays, t, **numbers)
+            step_arrays(rule, arrays, t, **numbers)
         else:
             _step_tensors(rule, p, slots, t, **numbers)
 
@@ -152,18 +159,27 @@ def _flattened(arrays, numbers):
     return [a if n else a.reshape(-1) for a, n in zip(arrays, numbers, strict=True)]
 
 
-def _step_arrays(rule, arrays, t, hyper, functions, **numbers):
+def step_arrays(rule, arrays, t, hyper, functions, **numbers):
     """Step arrays in place; an elementwise rule in parts whose temporaries fit the cache."""
     about = describe(rule)
     x, g, state = arrays
     hyper = _with_functions(hyper, functions)
-    before = [a.item() if n else a for a, n in zip(state, are_numbers(rule), strict=True)]
-    for part in _parts(x.size) if x.ndim == 1 and about.elementwise else [...]:
-        old = [a[part] if isinstance(a, np.ndarray) else a for a in before]
-        new_x, new = take_step(about, x[part], g[part], old, t, hyper=hyper, **numbers)
-        for array, value in zip(state, _storable(about, old, new), strict=True):
-            array[part if array.ndim else ...] = value
-        x[part] = new_x  # now, as a state may be the x that was
+    before = state
+    if about.scalars:
+        before = [a.item() if n else a for a, n in zip(state, are_numbers(rule), strict=True)]
+    if x.ndim != 1 or x.size <= CHUNK or not about.elementwise:
+        _step_part(about, x, g, state, before, t, hyper=hyper, **numbers)
+        return
+    for part in _parts(x.size):
+        some, old = [[a[part] if np.ndim(a) else a for a in each] for each in (state, before)]
+        _step_part(about, x[part], g[part], some, old, t, hyper=hyper, **numbers)
+
+
+def _step_part(about, x, g, state, before, t, **numbers):
+    new_x, new = take_step(about, x, g, before, t, **numbers)
+    for array, value in zip(state, _storable(about, before, new), strict=True):
+        array[...] = value
+    x[...] = new_x  # now, as a state may be the x that was
 
 
 def _parts(size):

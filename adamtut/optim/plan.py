@@ -1,21 +1,23 @@
-"""What a list of tensors needs to be stepped by one call, kept from step to step.
+"""What both engines of the CPU keep of a group of parameters from step to step.
 
-A `Batch` holds addresses, so it is asked before each step whether everything is where it was: the
+A plan holds addresses, so it is asked before each step whether everything is where it was: the
 same states, by identity, all tensors at their addresses, parameters and gradients in their layouts.
-What was not where it was makes a new batch. A batch keeps the memory that it writes alive, so that
+What was not where it was makes a new plan. A plan keeps the memory that it writes alive, so that
 an address cannot come to belong to something else; gradients it does not keep.
 """
 
 import ctypes
 import weakref
 from itertools import chain
-from operator import attrgetter, is_
+from operator import attrgetter, is_, itemgetter
+from typing import Any
 
 import numpy as np
 import torch
 
 from adamtut.optim import native
-from adamtut.optim.eager import real
+from adamtut.optim.eager import are_numbers, real
+from adamtut.schedules import Schedule
 
 # The types that the loop knows; complex tensors are seen as pairs of them.
 DTYPES = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
@@ -77,19 +79,130 @@ def spans(written):
     return None if (starts[1:] < ends[:-1]).any() else (starts, ends)
 
 
-class Batch:
-    """Tensors that are stepped by one call: of one rule, one dtype, and the same settings."""
+class Books:
+    """The plans of an optimizer, and which states were there when they were made."""
 
-    def __init__(self, kernel, tensors, settings, written, grain):
-        """Of (parameter, states, counters) that fit, and of the spans of all that is written."""
-        self.kernel = kernel
+    def __init__(self, optimizer):
+        self.plans: dict[int, Any] = {}  # by the id of the group, which the plan holds
+        self.seen: dict[int, Any] = {}  # what the last step of a group without a plan was made of
+        self.update(optimizer)
+
+    def update(self, optimizer):
+        """Note the states that are there now, and forget groups that are gone."""
+        self.state, self.states = optimizer.state, list(optimizer.state.values())
+        ids = set(map(id, optimizer.param_groups))
+        self.plans = {key: plan for key, plan in self.plans.items() if key in ids}
+
+    def repeat(self, optimizer):
+        """Step groups whose plans hold, in order; return the others, from the first on."""
+        groups, state = optimizer.param_groups, optimizer.state
+        if state is not self.state or not same(list(state.values()), self.states):
+            self.plans = {}
+        for i, group in enumerate(groups):
+            made = self.plans.get(id(group))
+            if made is None or made.left or not made.holds(optimizer):
+                return groups[i:]
+            made.step(optimizer)
+        return []
+
+
+class Watch:
+    """What is looked at of a group: its list, settings, states, and which gradients there are."""
+
+    def __init__(self, optimizer, group, rule):
+        self.group, self.rule, self.size = group, rule, len(group)
+        self.known = list(group["params"])
+        self.kinds = [type(p.grad) for p in self.known]  # of None too
+        self.watched = itemgetter(*(key for key in optimizer._settings() if key in group))
+        self.values = self.watched(group)
+
+    def watch_states(self, optimizer, params):
+        """Note the states of these parameters, which are there by now."""
+        self.states = [optimizer.state[p] for p in params if p in optimizer.state]
+        self.slots = flat_values(self.states)
+
+    def gradients(self, optimizer):
+        """The gradients; None if anything that is looked at is another than it was.
+
+        That each parameter's state is the same dictionary is known already.
+        """
+        if not same(self.group["params"], self.known) or len(self.group) != self.size:
+            return None
+        if optimizer._rule_for(self.group) is not self.rule or not self._keep_settings(optimizer):
+            return None
+        grads = [p.grad for p in self.known]
+        if list(map(type, grads)) != self.kinds:
+            return None
+        return grads if same(flat_values(self.states), self.slots) else None
+
+    def _keep_settings(self, optimizer):
+        """Whether steps can go on with the settings of now, which are taken over."""
+        raise NotImplementedError
+
+
+def tensors_of(optimizer, p, group, rule):
+    """States of a parameter that are tensors like it, and its counters: step, one-number states."""
+    _, slots = optimizer._entry(p, group, rule)
+    single = are_numbers(rule)
+    states = [a for a, number in zip(slots, single, strict=True) if not number]
+    counters = [a for a, number in zip(slots, single, strict=True) if number]
+    return states, [optimizer.state[p]["step"], *counters] if optimizer.counts_steps else counters
+
+
+def is_fixed(value):
+    """Whether an object cannot change."""
+    if isinstance(value, tuple):
+        return all(map(is_fixed, value))
+    return value is None or isinstance(value, int | float | str | Schedule)
+
+
+class Places:
+    """Where tensors and their gradients are, and how these lie."""
+
+    def __init__(self, tensors):
+        """Of (parameter, states, counters) that fit."""
         self.params = [p for p, _, _ in tensors]
         self.held = [a for p, states, counters in tensors for a in (p, *states, *counters)]
         self.aliases = [a.detach() for a in self.held]
         self.held_at = list(map(_place, self.held))
+        self.square = [
+            p for p in self.params if len({*p.shape} - {1}) < sum(n > 1 for n in p.shape)
+        ]
+        self.lay = list(map(_stride, self.square))
         grads = [p.grad for p in self.params]
-        self.layouts = _layouts(grads)
+        self.layouts = layouts(grads)
         self.grads, self.grads_at = list(map(weakref.ref, grads)), list(map(_place, grads))
+
+    def holds(self, grads):
+        """Whether all memory is where it was, and gradients are as the first were; takes them.
+
+        A parameter whose layout changes in its place is found out by its next gradient, but for one
+        that was turned and is as long as it is wide.
+        """
+        if list(map(_place, self.held)) != self.held_at:
+            return False
+        if self.square and list(map(_stride, self.square)) != self.lay:
+            return False
+        if not all(map(is_, grads, [ref() for ref in self.grads])):
+            if not (_are_plain(grads) and layouts(grads) == self.layouts):
+                return False
+            self.grads = list(map(weakref.ref, grads))
+        places = list(map(_place, grads))
+        return places == self.grads_at or self.take(places)
+
+    def take(self, places):
+        """Take over where gradients are now; whether that can be."""
+        self.grads_at = places
+        return True
+
+
+class Batch(Places):
+    """Tensors that are stepped by one call: of one rule, one dtype, and the same settings."""
+
+    def __init__(self, kernel, tensors, settings, written, grain):
+        """Of (parameter, states, counters) that fit, and of the spans of all that is written."""
+        super().__init__(tensors)
+        self.kernel = kernel
         self.places = np.array(
             [[_place(a) for a in (p, p.grad, *states)] for p, states, _ in tensors], dtype=np.uintp
         )
@@ -114,22 +227,11 @@ class Batch:
         )
         self._address = ctypes.addressof(self.task)
 
-    def holds(self, grads):
-        """Whether all memory is where it was, and gradients are as the first were; takes them.
-
-        A parameter whose layout changes in its place is found out by its next gradient.
-        """
-        if list(map(_place, self.held)) != self.held_at:
-            return False
-        if not all(map(is_, grads, [ref() for ref in self.grads])):
-            if not (_are_plain(grads) and _layouts(grads) == self.layouts):
-                return False
-            self.grads = list(map(weakref.ref, grads))
-        places = list(map(_place, grads))
-        if places != self.grads_at:
-            self.places[:, 1] = self.grads_at = places
-            self.task.check = 1
-        return True
+    def take(self, places):
+        """For the loop, which has to look whether they are apart from what it writes."""
+        self.places[:, 1] = places
+        self.task.check = 1
+        return super().take(places)
 
     def step(self):
         """Step all tensors; False, and nothing has happened, where the loop cannot."""
@@ -150,7 +252,8 @@ def _are_plain(tensors):
     )
 
 
-def _layouts(tensors):
+def layouts(tensors):
+    """Dtypes, shapes and strides."""
     return [list(map(f, tensors)) for f in (_dtype, _size, _stride)]
 
 

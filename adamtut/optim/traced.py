@@ -15,14 +15,13 @@ which is computed in float32 here as there, not quite: there it is PyTorch that 
 import os
 import threading
 import warnings
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from adamtut.optim import eager, native, plan, trace
-from adamtut.optim.eager import are_numbers, describe
+from adamtut.optim.eager import describe
 from adamtut.schedules import Schedule
 
 EXACT = False
@@ -54,37 +53,11 @@ class Settings(NamedTuple):
     schedules: bool  # whether some are in the tree, traced
 
 
-class Books:
-    """The plans of an optimizer, and which states were there when they were made."""
-
-    def __init__(self, optimizer):
-        self.plans: dict[int, Plan] = {}  # by the id of the group, which the plan holds
-        self.update(optimizer)
-
-    def update(self, optimizer):
-        """Note the states that are there now, and forget groups that are gone."""
-        self.state, self.states = optimizer.state, list(optimizer.state.values())
-        ids = set(map(id, optimizer.param_groups))
-        self.plans = {key: plan for key, plan in self.plans.items() if key in ids}
-
-    def repeat(self, optimizer):
-        """Step groups whose plans hold, in order; return the others, from the first on."""
-        groups, state = optimizer.param_groups, optimizer.state
-        if state is not self.state or not plan.same(list(state.values()), self.states):
-            self.plans = {}
-        for i, group in enumerate(groups):
-            made = self.plans.get(id(group))
-            if made is None or made.left or not made.holds(optimizer):
-                return groups[i:]
-            made.step(optimizer)
-        return []
-
-
 def take(optimizer, group, rule, params):
     """Step what the loop can; return the other parameters, and the engine that runs them."""
     if params and native.compiler() is not None:
         if optimizer._books is None:
-            optimizer._books = Books(optimizer)
+            optimizer._books = plan.Books(optimizer)
         books = optimizer._books
         made = books.plans.get(id(group))
         if made is None or not made.holds(optimizer):
@@ -101,16 +74,12 @@ def take(optimizer, group, rule, params):
     return params, inductor.run
 
 
-class Plan:
+class Plan(plan.Watch):
     """How a parameter group is stepped, for as long as nothing about it changes."""
 
     def __init__(self, optimizer, group, rule, params):
-        self.group, self.rule = group, rule
-        self.known = list(group["params"])
-        self.kinds = [type(p.grad) for p in self.known]  # of None too
-        self.watched = itemgetter(*(key for key in optimizer._settings() if key in group))
-        self.values = self.watched(group)
-        entries = [(p, *_tensors(optimizer, p, group, rule)) for p in params]
+        super().__init__(optimizer, group, rule)
+        entries = [(p, *plan.tensors_of(optimizer, p, group, rule)) for p in params]
         fit = [plan.fits(*entry) for entry in entries]
         self.odd = [entry for entry, fits in zip(entries, fit, strict=True) if not fits]
         entries = [entry for entry, fits in zip(entries, fit, strict=True) if fits]
@@ -129,9 +98,7 @@ class Plan:
         self.places = [[place[id(p)] for p in batch.params] for batch in self.batches]
         taken = {i for places in self.places for i in places}
         self.left = [p for p in params if place[id(p)] not in taken]
-        stepped = [p for batch in self.batches for p in batch.params]
-        self.states = [optimizer.state[p] for p in stepped if p in optimizer.state]
-        self.slots = plan.flat_values(self.states)
+        self.watch_states(optimizer, [p for batch in self.batches for p in batch.params])
 
     def _make_batches(self, optimizer, entries, written):
         """One for each dtype; returns whether that is final."""
@@ -180,21 +147,14 @@ class Plan:
 
     def _are_fixed(self, settings):
         """Whether the same objects mean the same settings."""
-        return not settings.calls and all(map(_is_fixed, self.values))
+        return not settings.calls and all(map(plan.is_fixed, self.values))
 
     def holds(self, optimizer):
-        """Whether a step is made as the last one was; takes over new numbers and gradients.
-
-        That each parameter's state is the same dictionary is known already.
-        """
-        if not plan.same(self.group["params"], self.known):
+        """Whether a step is made as the last one was; takes over new numbers and gradients."""
+        grads = self.gradients(optimizer)
+        if grads is None or any(plan.fits(*entry) for entry in self.odd):
             return False
-        if optimizer._rule_for(self.group) is not self.rule or not self._keep_settings(optimizer):
-            return False
-        grads = [p.grad for p in self.known]
-        if list(map(type, grads)) != self.kinds or any(plan.fits(*entry) for entry in self.odd):
-            return False
-        return plan.same(plan.flat_values(self.states), self.slots) and all(
+        return all(
             batch.holds([grads[i] for i in places])
             for batch, places in zip(self.batches, self.places, strict=True)
         )
@@ -203,7 +163,8 @@ class Plan:
         values = self.watched(self.group)
         if not self.batches or (self.fixed and plan.same(values, self.values)):
             return True
-        if not all(_is_fixed(v) or callable(v) or isinstance(v, torch.Tensor) for v in values):
+        optimizer._refuse_fixed(self.group)
+        if not all(plan.is_fixed(v) or callable(v) or isinstance(v, torch.Tensor) for v in values):
             return False  # what a scheduler has written becomes Python's numbers first
         settings = self._settings(optimizer)
         if settings is None or settings.key != self.key:
@@ -219,22 +180,6 @@ class Plan:
             if not batch.step():
                 with torch.no_grad(), np.errstate(all="ignore"):
                     optimizer._run(eager.run, self.group, self.rule, batch.params)
-
-
-def _tensors(optimizer, p, group, rule):
-    """States of a parameter that are tensors like it, and its counters: step, one-number states."""
-    _, slots = optimizer._entry(p, group, rule)
-    single = are_numbers(rule)
-    states = [a for a, number in zip(slots, single, strict=True) if not number]
-    counters = [a for a, number in zip(slots, single, strict=True) if number]
-    return states, [optimizer.state[p]["step"], *counters] if optimizer.counts_steps else counters
-
-
-def _is_fixed(value):
-    """Whether an object cannot change."""
-    if isinstance(value, tuple):
-        return all(map(_is_fixed, value))
-    return value is None or isinstance(value, int | float | str | Schedule)
 
 
 def _kernel(rule, dtype, settings, counts):

@@ -261,8 +261,8 @@ def dictionaries_of_states_stay(patch):
         self.state, self.states = optimizer.state, list(optimizer.state.values())
         return original(self, optimizer)
 
-    original = traced.Books.repeat
-    patch.setattr(traced.Books, "repeat", repeat)
+    original = plan.Books.repeat
+    patch.setattr(plan.Books, "repeat", repeat)
 
 
 def gradients_stay(patch):

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import test_arrays as kept
 import test_optim as contract
 import test_optim_boundaries as bounds
 import test_own_rules as own
@@ -25,12 +26,13 @@ import torch
 
 from adamtut import optim, rules
 from adamtut.diagnosis.mutants import SWAPS
-from adamtut.optim import base, classes, eager, traced
+from adamtut.optim import arrays, base, classes, eager, traced
 from adamtut.traits import elementwise
 
 pytestmark = pytest.mark.slow  # as a whole: two minutes on two cores
 
-MODULES = (base, eager, classes)
+MODULES = (base, eager, arrays, classes)
+PARTS = (arrays.Plan, arrays.Places, arrays.Bundle)
 NAMES = [module.__name__ for module in MODULES]
 
 # Changes of code that keeps books. Which global names it uses is left alone: another fails at once.
@@ -230,7 +232,7 @@ def numpy_is_used_where_it_can_be():
                 patch.setattr(eager, "are_numbers", lambda rule: [False, False, True])
                 patch.setattr(eager, "_storable", lambda about, old, new: new)
                 numbers = {"lr": 0.1, "l2": None, "weight_decay": None, "maximize": False}
-                eager._step_arrays(rule, arrays, 1, hyper={}, functions={}, **numbers)
+                eager.step_arrays(rule, arrays, 1, hyper={}, functions={}, **numbers)
         assert parts == sizes
 
     p = torch.nn.Parameter(square.mT)
@@ -300,11 +302,23 @@ def the_compiled_engine_is_told_what_to_take():
     assert list(map(id, run)) == list(map(id, params[1:]))
 
 
+def patched(test):
+    """A test that takes `monkeypatch`."""
+
+    def check():
+        with pytest.MonkeyPatch.context() as patch:
+            test(patch)
+
+    return check
+
+
 def plans_are_asked_and_the_rest_is_stepped():
     """What the compiled engine has stepped is not stepped again, and in the order of groups."""
     optimizer = optim.Adam([{"params": [p]} for p in contract.parameters()])
     first, *others = optimizer.param_groups
-    optimizer._books = SimpleNamespace(repeat=lambda given: others if given is optimizer else [])
+    optimizer._books = SimpleNamespace(
+        repeat=lambda given: others if given is optimizer else [], plans={}, seen={}
+    )
     for group in optimizer.param_groups:
         group["params"][0].grad = torch.ones_like(group["params"][0])
     optimizer.step()
@@ -495,6 +509,32 @@ CHECKS = [
         *[row for row in bounds.REFUSED if row[0] in ("SGD", "SGDW", "Adagrad", "AdamW", "NAdam")],
     ),
     *calls(bounds.test_advice_works, ()),
+    *calls(kept.test_a_plan_goes_on, *[("NAdam", event, float32) for event in kept.GOES_ON]),
+    *calls(
+        kept.test_a_plan_does_not_go_on,
+        *[("NAdam", event, float32) for event in (*kept.DOES_NOT, *kept.STATES_DO_NOT)],
+        ("SGD", kept.it_is_another_rule, float64),
+        ("SGD", kept.a_gradient_is_another_parameter, float64),
+    ),
+    *calls(
+        kept.test_a_rule_that_mixes_elements_has_a_plan_and_sees_whole_tensors,
+        (contract.LaterWhole, float32),
+    ),
+    *calls(kept.test_a_function_of_t_is_asked_in_each_step, (lambda t: 1 / t,)),
+    *calls(kept.test_what_cannot_move_in_numpy_has_no_plan, ()),
+    *calls(kept.test_what_is_odd_only_with_its_states_has_no_plan_either, ()),
+    *calls(kept.test_a_group_without_gradients_needs_no_plan, ()),
+    *calls(kept.test_an_odd_group_leaves_the_others_their_plans, ()),
+    *calls(kept.test_no_plan_is_made_where_memory_is_another_in_each_step, ()),
+    *calls(kept.test_short_tensors_are_stepped_by_few_calls, ()),
+    *calls(kept.test_what_was_stepped_before_a_failure_has_counted, ()),
+    *calls(kept.test_one_number_is_pythons_whatever_the_size, ()),
+    *calls(kept.test_overflow_is_no_news, ()),
+    *calls(kept.test_memory_that_was_left_is_not_kept_longer_than_a_step, ()),
+    *calls(kept.test_a_gradient_that_reaches_into_a_parameter_is_seen, (0,), (1,), (5,), (6,)),
+    patched(kept.test_a_parameter_alone_may_be_its_own_gradient),
+    patched(kept.test_settings_that_stay_are_read_once),
+    patched(kept.test_who_asks_for_the_compiled_engine_later_gets_it),
     what_is_not_elementwise_is_named,
     the_engine_is_the_one_asked_for,
     numpy_is_used_where_it_can_be,
@@ -548,7 +588,7 @@ COMPILED = {"_compiled_engine"}
 def functions():
     """Every function of `adamtut.optim` but those of compilers: name → (owner, function)."""
     found = {}
-    for owner in (*MODULES, optim.RuleOptimizer, *contract.CLASSES.values()):
+    for owner in (*MODULES, *PARTS, optim.RuleOptimizer, *contract.CLASSES.values()):
         for name, value in vars(owner).items():
             plain = inspect.unwrap(getattr(value, "__func__", value))
             qualified = name if owner in MODULES else f"{owner.__name__}.{name}"
@@ -586,7 +626,7 @@ EQUIVALENT = {
             " → always True",
         ],
     },
-    "_settle": {
+    "settle": {
         "a shortcut for what is settled": [
             "if key in group and not type(group[key]) is type(d | "
             "key in group and (not type(gro → part 0 alone",
@@ -602,13 +642,10 @@ EQUIVALENT = {
     },
     "_storable": {
         "a copy more": [
-            "apart.append(1 * new if any(new is other for other | new is other → IsNot",
-            "apart.append(1 * new if any(new is other for other | 1 * new if any((new is other f"
+            "apart.append(1 * new if id(new) in olds else new) | 1 * new if id(new) in olds els"
             " → always True",
-            "apart.append(1 * new if any(new is other for other | new → old",
-            "apart.append(1 * new if any(new is other for other | new → other",
-            "apart.append(1 * new if any(new is other for other | old_state → new_state",
-            "apart.append(1 * new if any(new is other for other | other → new",
+            "apart.append(1 * new if id(new) in olds else new) | new → old",
+            "apart, olds = [], set(map(id, old_state)) | old_state → new_state",
         ],
     },
     "_can_be_compiled": {
@@ -634,9 +671,17 @@ EQUIVALENT = {
             "return [a if n else a.reshape(-1) for a, n in zip( | 1 → 2",
         ],
     },
-    "_step_arrays": {
+    "step_arrays": {
         "both have one size": [
-            "for part in _parts(x.size) if x.ndim == 1 and abou | x → g",
+            "for part in _parts(x.size): | x → g",
+            "if x.ndim != 1 or x.size <= CHUNK or not about.ele | x → g",
+        ],
+        "one part is the whole": [
+            "if x.ndim != 1 or x.size <= CHUNK or not about.ele | x.size <= CHUNK → Lt",
+        ],
+        "a shortcut for states that are all arrays": [
+            "if about.scalars: | if about.scalars: → always True",
+            "before = [a.item() if n else a for a, n in zip(sta | state → before",
         ],
     },
     "_parts": {
@@ -652,6 +697,69 @@ EQUIVALENT = {
         ],
         "views of the same numbers": [
             "holders = [slot for slot, number in zip(slots, sin | slots → state",
+        ],
+    },
+    "keep": {
+        "any order": [
+            "written = plan.spans([a for p, states, counters in | (p, *states, *counters)"
+            " → rotated",
+        ],
+        "states are there by now, and none is started": [
+            f"entries = [(p, *plan.tensors_of(optimizer, p, grou | group → {other}"
+            for other in ("books", "key", "optimizer", "p", "params", "rule", "seen")
+        ],
+    },
+    "Plan.__init__": {
+        "the last of two": [
+            "rows = [(p, *optimizer._entry(p, self.group, rule) | 1 → -1",
+        ],
+    },
+    "Places.take": {
+        "it looks again at where gradients have stayed": [
+            "return super().take(places) | places → self",
+        ],
+    },
+    "Places._are_apart": {
+        "a list of the same": [
+            'behind = np.searchsorted(self.ends, starts, side=" | starts → places',
+            "return not (self.starts[behind[some]] < (starts +  | starts → places",
+        ],
+    },
+    "Bundle.__init__": {
+        "both join, one of them faster": [
+            "self.join = torch.cat if lines else torch._utils._ | torch.cat if lines else torch."
+            " → always False",
+            "self.join = torch.cat if lines else torch._utils._ | lines → in_parts",
+            *[
+                f"lines = all(p.ndim == 1 for p in params) | {change}"
+                for change in ("p.ndim == 1 → NotEq", "1 → 2", "1 → -1")
+            ],
+        ],
+        "one part is the whole": [
+            "in_parts = params[0].numel() > eager.CHUNK and des | params[0].numel() > eager.CHUN"
+            " → GtE",
+        ],
+        "of one length": ["flat = len(rows) > 1 or in_parts | rows → params"],
+        "any negative number is what there is": [
+            "[a.reshape(-1) if flat and a.ndim else a for a in  | 1 → 2",
+        ],
+    },
+    "Bundle.next_step": {
+        "the rules of SGD do not use t": [
+            "return int(self.steps[0].item()) + 1 if self.steps | 1 → 2",
+            "return int(self.steps[0].item()) + 1 if self.steps | 1 → -1",
+        ],
+    },
+    "Bundle.step": {
+        "all of a column are alike": [
+            "x, *state = [np.concatenate(c) if c[0].ndim else c | 0 → 1",
+            "array[...] = joined[part] if joined.ndim else join | joined → array",
+        ],
+    },
+    "_bundled": {
+        "any order": [
+            "key = (p.dtype, *[a.item() for a in counters]) if  | (p.dtype, *[a.item() for a in "
+            " → rotated",
         ],
     },
     "_allocate": {

@@ -662,6 +662,24 @@ def test_autograd_knows_of_the_change():
         assert all(p._version > v for p, v in zip(params, versions, strict=True))
 
 
+def test_a_square_that_was_turned_in_place_is_stepped_as_it_lies_now():
+    """Its gradient, which stays, does not tell."""
+
+    def run(compile):
+        p = torch.nn.Parameter(torch.arange(9.0).view(3, 3))
+        optimizer = optim.SGD([p], lr=0.1, momentum=0.9, compile=compile)
+        weights = torch.arange(9.0).view(3, 3)
+        for t in range(4):
+            optimizer.zero_grad(set_to_none=False)
+            (p * weights).sum().backward()
+            optimizer.step()
+            if t == 1:
+                p.data = p.data.t()
+        return p.detach()
+
+    assert torch.equal(run(True), run(False))
+
+
 # A trace.
 
 
