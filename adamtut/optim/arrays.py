@@ -94,6 +94,7 @@ class Plan(plan.Watch):
 
     def _keep_settings(self, optimizer):
         if not plan.same(self.watched(self.group), self.values):
+            optimizer._refuse_fixed(self.group)
             settle(self.group, optimizer.defaults)
             self.values, self.numbers = self.watched(self.group), None
         return True

@@ -113,7 +113,8 @@ class Watch:
         self.group, self.rule, self.size = group, rule, len(group)
         self.known = list(group["params"])
         self.kinds = [type(p.grad) for p in self.known]  # of None too
-        self.watched = itemgetter(*(key for key in optimizer._settings() if key in group))
+        settings = optimizer._settings() | optimizer._fixed()
+        self.watched = itemgetter(*(key for key in settings if key in group))
         self.values = self.watched(group)
 
     def watch_states(self, optimizer, params):
