@@ -66,7 +66,8 @@ class Life:
         for group in self.optimizer.param_groups:
             group["weight_decay"] = self.any([0.0, 0.1])
             group["maximize"] = self.any([False, True])
-            group["decoupled_weight_decay"] = self.any([False, True])
+            if "decoupled_weight_decay" not in self.optimizer.fixed:
+                group["decoupled_weight_decay"] = self.any([False, True])
             if "betas" in group:
                 group["betas"] = self.any([(0.9, 0.999), (0.5, 0.8)])
             if "momentum" in group:
