@@ -171,13 +171,15 @@ def search(subject: Subject) -> Diagnosis:
     match = (
         _best(case, _as_given(case, whole))
         or _best(case, _scaled(case, whole))
-        or _best(case, _fitted(case, whole))
+        or _best(case, _fitted(case, changes.rules()))
+        or _best(case, _fitted(case, changes.conventions()))
         or _best(case, _changed(case, changes.mistakes, changes.rules()))
         or _best(
             case, _fitted(case, [m for rule in nearest[:4] for m in changes.mistakes(rule.rule)])
         )
         or _first_single_change(case, nearest)
-        or _best(case, _fitted(case, whole, all_free=True))
+        or _best(case, _fitted(case, changes.rules(), all_free=True))
+        or _best(case, _fitted(case, changes.conventions(), all_free=True))
         or _best(Case(subject, found, SINGLE, sees_x), _as_given(case, whole))
     )
     remarks = [remark] if remark else []
@@ -306,7 +308,8 @@ def _fitted(case: Case, pool: Iterable[Change], all_free: bool = False) -> Itera
         within = {name: settings.range_of(about, name) for name in free}
         if match := _rounded(case, change, settings.fit(run, case.found, begin, within)):
             yield _plainest(case, match, free)
-            return
+            if match.apart <= case.tolerance / 1000:
+                return
 
 
 def _rounded(case: Case, change: Change, fitted: dict[str, Any]) -> Match | None:
@@ -410,6 +413,7 @@ def _misfit(found, expected):
     with np.errstate(all="ignore"):
         logs = np.abs(np.log(np.abs(found / expected))) + 10 * (found * expected < 0)
     logs = np.nan_to_num(np.minimum(logs, 20.0), nan=20.0)
+    logs[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0.0
     return float(np.median(logs) + np.mean(logs) / 1000)  # most signs may agree, and not all
 
 
