@@ -26,13 +26,14 @@ from adamtut.diagnosis.traces import (
     rule_directions,
 )
 from adamtut.registry import RULES
+from adamtut.traits import Range
 
 # Relative to the longest step of a coordinate. torch keeps one number of NAdam in float32, which
 # moves its first steps by 2e-8; in single precision 1 - 0.999 alone is 6e-5 off.
 TOLERANCE, SINGLE, STRICT = 1e-7, 3e-4, 1e-10
 HEAD = 3  # steps after which most of what is tried can be told apart
 FITS = 8  # how many of the nearest are fitted
-BEGINS = 2  # and of these at most so many are one rule
+BEGINS = 2  # and of these at most so many from one rule: there are others
 FAR = 3.0  # what is off by e³ in the middle is no rule with other settings
 IGNORED = "The rate is ignored: a new one changes nothing"
 TWICE = "The rate is applied twice"
@@ -91,7 +92,8 @@ def diagnose(update: Callable, **given: Any) -> Diagnosis:
     The update is tried on forty steps of twenty streams of gradients: steady, alternating, tiny,
     late, heavy-tailed. It is compared with every rule, with the conventions of PyTorch, optax and
     Keras, with the classic mistakes, and with every single change of a rule's text. The settings
-    are read from its signature; those that it does not give are fitted.
+    are read from its signature; those that it does not give are fitted, within their ranges.
+    Where several rules do the same, as Adam without its first memory and NAdam, it is the plainest.
 
     Parameters
     ----------
@@ -304,20 +306,21 @@ def _fitted(case: Case, pool: Iterable[Change], all_free: bool = False) -> Itera
         begins += [(misfit, change, begin, free) for misfit, begin in own[:BEGINS]]
     begins.sort(key=lambda begin: begin[0])
     for _, change, begin, free in begins[:FITS]:
-        about, run = RULES[change.rule], functools.partial(_run, change)
-        within = {name: settings.range_of(about, name) for name in free}
-        if match := _rounded(case, change, settings.fit(run, case.found, begin, within)):
+        within = {name: settings.range_of(RULES[change.rule], name) for name in free}
+        fitted = settings.fit(functools.partial(_run, change), case.found, begin, within)
+        if match := _rounded(case, change, fitted, within):
             yield _plainest(case, match, free)
             if match.apart <= case.tolerance / 1000:
                 return
 
 
-def _rounded(case: Case, change: Change, fitted: dict[str, Any]) -> Match | None:
-    """The fitted settings with as few digits as agree."""
-    about = RULES[change.rule]
+def _rounded(
+    case: Case, change: Change, fitted: dict[str, Any], within: dict[str, Range]
+) -> Match | None:
+    """The fitted settings with as few digits as agree, within their ranges: 0.999 is never 1."""
     for digits in range(1, 16):
         short = settings.rounded(fitted, digits)
-        if settings.are_allowed(about, short):
+        if settings.are_allowed(short, within):
             match = _tried(case, change, short)
             if match.apart <= case.tolerance:
                 return match
@@ -325,6 +328,7 @@ def _rounded(case: Case, change: Change, fitted: dict[str, Any]) -> Match | None
 
 
 def _tried(case: Case, change: Change, given: dict[str, Any]) -> Match:
+    """What a change makes with these settings, however far off."""
     expected = _run(change, given)
     return _match(change, given, math.inf if expected is None else apart(case.found, expected))
 
@@ -333,7 +337,7 @@ def _plainest(case: Case, match: Match, free: tuple[str, ...]) -> Match:
     """The rule with the fewest settings that does the same with the numbers that were found.
 
     A generalisation with its additional number at 0, say, is the plain rule, and betas that nobody
-    gave are not swapped. Of a free number that does nothing the default is told.
+    gave are not swapped. Where a free number does nothing, the default is told.
     """
     floor = max(match.apart, case.tolerance / 1000)
     penalty = {"l2": match.l2} if match.l2 else {}
@@ -407,14 +411,17 @@ def _differences(found, expected):
 
 
 def _misfit(found, expected):
-    """How far two traces are from each other, whatever their size: the median of |log ratio|."""
+    """How far two traces are from each other, whatever their size: the median of |log ratio|.
+
+    The mean decides between equals: traces of signs have the same size, and most signs agree.
+    """
     if expected is None:
         return math.inf
     with np.errstate(all="ignore"):
         logs = np.abs(np.log(np.abs(found / expected))) + 10 * (found * expected < 0)
     logs = np.nan_to_num(np.minimum(logs, 20.0), nan=20.0)
     logs[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0.0
-    return float(np.median(logs) + np.mean(logs) / 1000)  # most signs may agree, and not all
+    return float(np.median(logs) + np.mean(logs) / 1000)
 
 
 def _distance(case, rule):

@@ -101,19 +101,17 @@ def range_of(about: Description, name: str) -> Range:
     return about.ranges.get(name, MEMORY if name in SHARES else AT_LEAST_0)
 
 
-def are_allowed(about: Description, settings: Mapping[str, Any]) -> bool:
-    """Whether a rule may be given these numbers.
+def are_allowed(settings: Mapping[str, Any], within: Mapping[str, Range]) -> bool:
+    """Whether settings lie in their ranges.
 
-    >>> from adamtut.registry import RULES
-    >>> are_allowed(RULES["lion"], {"betas": (0.9, 1.0)})
+    >>> are_allowed({"betas": (0.9, 1.0), "eps": 0.0}, {"betas": MEMORY})
     False
     """
-    for name, value in settings.items():
-        low, high, is_finite = range_of(about, name)
-        for number in () if callable(value) else entries(value):
-            if not (low <= number < high or (number == high and not is_finite)):
-                return False
-    return True
+    return all(
+        low <= number < high or (number == high and not is_finite)
+        for name, (low, high, is_finite) in within.items()
+        for number in entries(settings[name])
+    )
 
 
 def entries(value: Any) -> tuple:
@@ -221,7 +219,7 @@ def _flat(settings, free):
     """The free settings as numbers without bounds, and what each is."""
     numbers, names = [], []
     for name, (low, bound, _) in free.items():
-        is_share = math.isfinite(bound)
+        is_share, low = math.isfinite(bound), max(low, 0.0)
         for i, value in enumerate(entries(settings[name])):
             size = bound - value if is_share else value - low
             # What is no number, or begins at its end, stays.
@@ -234,7 +232,7 @@ def _flat(settings, free):
 def _settings(begin, numbers, names):
     settings = {k: list(v) if _is_pair(v) else v for k, v in begin.items()}
     for number, (name, i, is_share, low, bound) in zip(numbers, names, strict=True):
-        size = math.exp(min(max(number, -60.0), 60.0))
+        size = math.exp(number)
         value = bound - size if is_share else low + size
         if isinstance(settings[name], list):
             settings[name][i] = value
