@@ -32,7 +32,7 @@ STARTS: dict[str, tuple[Any, ...]] = {
     "corrected": (False, True),
     "dampening": (0.5, 0.9),
     "momentum": (0.9, 0.5),
-    "l2": (0.01, 0.1),
+    "l2": (0.01, 0.0),  # single precision may look like a penalty where there is none
 }
 # Where it begins besides, of a rule without a mistake: no memory, a long one, and another size.
 RARE: dict[str, tuple[Any, ...]] = {
@@ -44,6 +44,7 @@ RARE: dict[str, tuple[Any, ...]] = {
 # What lies between 0 and 1, most often near 1.
 SHARES = ("betas", "beta", "rho", "dampening", "momentum")
 DAMPING, ROUNDS, TURNS = 1e-3, 40, 12
+HOPELESS = 1e-2  # what is so far off after these turns is another rule
 TINY = 1e-15  # the least by which a share is below 1
 
 
@@ -158,7 +159,7 @@ def fit(
     here, damping = residual(numbers), DAMPING
     for turn in range(ROUNDS):
         cost = here @ here
-        if cost < 1e-26 or (turn >= TURNS and cost > 1e-6):
+        if cost < 1e-26 or (turn >= TURNS and cost > HOPELESS):
             break
         # Backwards, where a share that is 0 has room.
         slopes = np.stack(
