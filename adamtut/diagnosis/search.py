@@ -310,8 +310,7 @@ def _fitted(case: Case, pool: Iterable[Change], all_free: bool = False) -> Itera
         fitted = settings.fit(functools.partial(_run, change), case.found, begin, within)
         if match := _rounded(case, change, fitted, within):
             yield _plainest(case, match, free)
-            if match.apart <= case.tolerance / 1000:
-                return
+            return
 
 
 def _rounded(
@@ -339,7 +338,8 @@ def _plainest(case: Case, match: Match, free: tuple[str, ...]) -> Match:
     A generalisation with its additional number at 0, say, is the plain rule, and betas that nobody
     gave are not swapped. Where a free number does nothing, the default is told.
     """
-    floor = max(match.apart, case.tolerance / 1000)
+    # A digit more is no reason for another number, which is fitted to the rounding too.
+    floor = max(min(10 * match.apart, case.tolerance), case.tolerance / 1000)
     penalty = {"l2": match.l2} if match.l2 else {}
     found, pool = [match.settings], [match]
     if "betas" in free:

@@ -34,17 +34,17 @@ STARTS: dict[str, tuple[Any, ...]] = {
     "momentum": (0.9, 0.5),
     "l2": (0.01, 0.0),  # single precision may look like a penalty where there is none
 }
-# Where it begins besides, of a rule without a mistake: no memory, a long one, and another size.
+# Where it begins besides, of a rule without a mistake: no memory, a long one, and eps as in Keras,
+# much larger, or none.
 RARE: dict[str, tuple[Any, ...]] = {
     "betas": ((0.9, 0.0), (0.5, 0.0), (0.0, 0.999), (0.0, 0.9), (0.0, 0.0)),
     "beta": (0.0, 0.999),
     "rho": (0.0, 0.999),
-    "eps": (0.01, 0.1, 1.0, 10.0, 100.0, 0.0),
+    "eps": (1e-7, 0.01, 0.1, 1.0, 10.0, 100.0, 0.0),
 }
 # What lies between 0 and 1, most often near 1.
 SHARES = ("betas", "beta", "rho", "dampening", "momentum")
 DAMPING, ROUNDS, TURNS = 1e-3, 40, 12
-HOPELESS = 1e-2  # what is so far off after these turns is another rule
 TINY = 1e-15  # the least by which a share is below 1
 
 
@@ -159,7 +159,7 @@ def fit(
     here, damping = residual(numbers), DAMPING
     for turn in range(ROUNDS):
         cost = here @ here
-        if cost < 1e-26 or (turn >= TURNS and cost > HOPELESS):
+        if cost < 1e-26 or (turn >= TURNS and cost > 1e-6):
             break
         # Backwards, where a share that is 0 has room.
         slopes = np.stack(
