@@ -26,12 +26,14 @@ from adamtut.diagnosis.traces import (
     rule_directions,
 )
 from adamtut.registry import RULES
+from adamtut.traits import Range
 
 # Relative to the longest step of a coordinate. torch keeps one number of NAdam in float32, which
 # moves its first steps by 2e-8; in single precision 1 - 0.999 alone is 6e-5 off.
 TOLERANCE, SINGLE, STRICT = 1e-7, 3e-4, 1e-10
 HEAD = 3  # steps after which most of what is tried can be told apart
 FITS = 8  # how many of the nearest are fitted
+BEGINS = 2  # and of these at most so many from one rule: there are others
 FAR = 3.0  # what is off by e³ in the middle is no rule with other settings
 IGNORED = "The rate is ignored: a new one changes nothing"
 TWICE = "The rate is applied twice"
@@ -90,7 +92,8 @@ def diagnose(update: Callable, **given: Any) -> Diagnosis:
     The update is tried on forty steps of twenty streams of gradients: steady, alternating, tiny,
     late, heavy-tailed. It is compared with every rule, with the conventions of PyTorch, optax and
     Keras, with the classic mistakes, and with every single change of a rule's text. The settings
-    are read from its signature; those that it does not give are fitted.
+    are read from its signature; those that it does not give are fitted, within their ranges.
+    Where several rules do the same, as Adam without its first memory and NAdam, it is the plainest.
 
     Parameters
     ----------
@@ -170,13 +173,15 @@ def search(subject: Subject) -> Diagnosis:
     match = (
         _best(case, _as_given(case, whole))
         or _best(case, _scaled(case, whole))
-        or _best(case, _fitted(case, whole))
+        or _best(case, _fitted(case, changes.rules()))
+        or _best(case, _fitted(case, changes.conventions()))
         or _best(case, _changed(case, changes.mistakes, changes.rules()))
         or _best(
             case, _fitted(case, [m for rule in nearest[:4] for m in changes.mistakes(rule.rule)])
         )
         or _first_single_change(case, nearest)
-        or _best(case, _fitted(case, whole, all_free=True))
+        or _best(case, _fitted(case, changes.rules(), all_free=True))
+        or _best(case, _fitted(case, changes.conventions(), all_free=True))
         or _best(Case(subject, found, SINGLE, sees_x), _as_given(case, whole))
     )
     remarks = [remark] if remark else []
@@ -291,24 +296,75 @@ def _fitted(case: Case, pool: Iterable[Change], all_free: bool = False) -> Itera
             free = tuple(k for k, v in given.items() if not callable(v))
         elif all_free:
             continue
-        for begin in settings.starts(given, free) if free else []:
-            begins.append((_misfit(case.found, _run(change, begin)), change, begin, free))
-    begins = sorted((b for b in begins if b[0] < FAR), key=lambda begin: begin[0])
+        # What is no mistake has more starts, and the same each time, so what they make is kept.
+        is_whole = change in changes.rules() or change in changes.conventions()
+        own = []
+        for begin in settings.starts(given, free, rare=is_whole) if free else []:
+            made = _cached(change, tuple(begin.items())) if is_whole else _run(change, begin)
+            own.append((_misfit(case.found, made), begin))
+        own = sorted((b for b in own if b[0] < FAR), key=lambda begin: begin[0])
+        begins += [(misfit, change, begin, free) for misfit, begin in own[:BEGINS]]
+    begins.sort(key=lambda begin: begin[0])
     for _, change, begin, free in begins[:FITS]:
-        run = functools.partial(_run, change)
-        if match := _rounded(case, change, settings.fit(run, case.found, begin, free)):
-            yield match
+        within = {name: settings.range_of(RULES[change.rule], name) for name in free}
+        fitted = settings.fit(functools.partial(_run, change), case.found, begin, within)
+        if match := _rounded(case, change, fitted, within):
+            yield _plainest(case, match, free)
             return
 
 
-def _rounded(case: Case, change: Change, fitted: dict[str, Any]) -> Match | None:
-    """The fitted settings with as few digits as agree."""
+def _rounded(
+    case: Case, change: Change, fitted: dict[str, Any], within: dict[str, Range]
+) -> Match | None:
+    """The fitted settings with as few digits as agree, within their ranges: 0.999 is never 1."""
     for digits in range(1, 16):
         short = settings.rounded(fitted, digits)
-        expected = _run(change, short)
-        if expected is not None and (size := apart(case.found, expected)) <= case.tolerance:
-            return _match(change, short, size)
+        if settings.are_allowed(short, within):
+            match = _tried(case, change, short)
+            if match.apart <= case.tolerance:
+                return match
     return None
+
+
+def _tried(case: Case, change: Change, given: dict[str, Any]) -> Match:
+    """What a change makes with these settings, however far off."""
+    expected = _run(change, given)
+    return _match(change, given, math.inf if expected is None else apart(case.found, expected))
+
+
+def _plainest(case: Case, match: Match, free: tuple[str, ...]) -> Match:
+    """The rule with the fewest settings that does the same with the numbers that were found.
+
+    A generalisation with its additional number at 0, say, is the plain rule, and betas that nobody
+    gave are not swapped. Where a free number does nothing, the default is told.
+    """
+    # A digit more is no reason for another number, which is fitted to the rounding too.
+    floor = max(min(10 * match.apart, case.tolerance), case.tolerance / 1000)
+    penalty = {"l2": match.l2} if match.l2 else {}
+    found, pool = [match.settings], [match]
+    if "betas" in free:
+        found.append(match.settings | {"betas": match.settings["betas"][::-1]})
+    for numbers, rule in itertools.product(found, changes.rules()):
+        about = RULES[rule.rule]
+        given = about.defaults | settings.read(about, numbers) | penalty
+        pool.append(_tried(case, rule, given))
+    best = min((other for other in pool if other.apart <= floor), key=_how_plain)
+    defaults = RULES[best.change.rule].defaults
+    for name in best.settings:
+        for i, number in enumerate(settings.entries(defaults.get(name, ()))):
+            if name in free:
+                usual = settings.with_entry(best.settings, name, i, number)
+                other = _tried(case, best.change, usual | penalty)
+                best = other if other.apart <= floor else best
+    return best
+
+
+def _how_plain(match: Match) -> tuple[bool, int, int]:
+    """Least for an unchanged rule with few settings, most of them at their defaults."""
+    defaults = RULES[match.change.rule].defaults
+    count = sum(len(settings.entries(value)) for value in match.settings.values())
+    own = sum(defaults.get(name) != value for name, value in match.settings.items())
+    return bool(match.change.text), count, own
 
 
 def _match(change, given, size):
@@ -355,12 +411,17 @@ def _differences(found, expected):
 
 
 def _misfit(found, expected):
-    """How far two traces are from each other, whatever their size: the median of |log ratio|."""
+    """How far two traces are from each other, whatever their size: the median of |log ratio|.
+
+    The mean decides between equals: traces of signs have the same size, and most signs agree.
+    """
     if expected is None:
         return math.inf
     with np.errstate(all="ignore"):
         logs = np.abs(np.log(np.abs(found / expected))) + 10 * (found * expected < 0)
-    return float(np.median(np.nan_to_num(np.minimum(logs, 20.0), nan=20.0)))
+    logs = np.nan_to_num(np.minimum(logs, 20.0), nan=20.0)
+    logs[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0.0
+    return float(np.median(logs) + np.mean(logs) / 1000)
 
 
 def _distance(case, rule):

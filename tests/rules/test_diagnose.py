@@ -13,7 +13,7 @@ from cases import CASES
 from oracles import streams
 from test_mutants import FAULTS, faulty_adam
 
-from adamtut import diagnose, diagnose_path, ops
+from adamtut import descend, diagnose, diagnose_path, ops, rules
 from adamtut.diagnosis import changes
 from adamtut.diagnosis.mutants import mutants
 from adamtut.experiments.conventions import keras_walk
@@ -177,6 +177,98 @@ def test_a_mistake_in_a_variant_is_not_called_a_convention():
         return g / (ops.sqrt(v - a**2) + eps), v, a
 
     assert diagnose(mine).verdict == "unknown"
+
+
+def untold(rule, settings):
+    """The path of a rule whose settings nobody tells."""
+
+    def run(start, gradients, rates):
+        state, path = (), [start]
+        with np.errstate(all="ignore"):
+            for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+                d, *state = RULES[rule].function(g, t, *state, **settings)
+                path.append(path[-1] - rate * d)
+        return np.stack(path)
+
+    return run
+
+
+# Legal, and far from every default: a large eps, no memory, a very long one.
+UNUSUAL = [
+    *(("adam", {"eps": eps}) for eps in (0.01, 0.1, 0.3, 1.0, 10.0, 100.0)),
+    ("adam", {"betas": (0.9, 0.99), "eps": 1.0}),
+    *(("adam", {"betas": betas}) for betas in ((0.9, 0.0), (0.5, 0.0), (0.0, 0.9), (0.0, 0.999))),
+    *(("rmsprop", {"beta": 0.9, "eps": eps}) for eps in (0.1, 1.0, 10.0)),
+    *(("rmsprop", {"beta": beta}) for beta in (0.0, 0.999, 0.9999, 0.99999)),
+    *(("adagrad", {"eps": eps}) for eps in (1.0, 10.0)),
+    *(("adamax", {"eps": eps}) for eps in (0.1, 1.0, 10.0)),
+    ("adadelta", {"rho": 0.9, "eps": 1.0}),
+    ("lion", {"betas": (0.95, 0.98)}),
+    ("lion", {"betas": (0.0, 0.99)}),
+    # Both were "the two betas are swapped".
+    ("adam", {"betas": (0.9999, 0.5), "eps": 1e-7}),
+    ("adam", {"betas": (0.95, 0.5), "eps": 0.003}),
+]
+
+
+@pytest.mark.parametrize(("rule", "settings"), UNUSUAL)
+def test_an_unusual_setting_is_no_fault(rule, settings):
+    found = diagnose_path(untold(rule, settings))
+    assert says(found, rule, **RULES[rule].defaults | settings), found
+    assert found.digits > 7 and not found.remarks
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "given", "rule", "settings"),
+    [
+        ("RMSprop", {"alpha": 0.999}, "rmsprop", {"beta": 0.999, "eps": 1e-8}),
+        ("Adam", {"eps": 1.0}, "adam", {"betas": (0.9, 0.999), "eps": 1.0}),
+        ("Adam", {"eps": 0.01}, "adam", {"betas": (0.9, 0.999), "eps": 0.01}),
+        ("Adam", {"betas": (0.0, 0.999)}, "adam", {"betas": (0.0, 0.999), "eps": 1e-8}),
+        # Without a memory for the size the largest gradient is the last one, as the mean is.
+        ("Adamax", {"betas": (0.9, 0.0)}, "adam", {"betas": (0.9, 0.0), "eps": 1e-8}),
+    ],
+)
+def test_an_unusual_setting_of_torch_is_no_fault(optimizer, given, rule, settings):
+    def run(start, gradients, rates):
+        x = torch.nn.Parameter(torch.from_numpy(start.copy()))
+        made, path = getattr(torch.optim, optimizer)([x], **given), [start]
+        for g, rate in zip(gradients, rates, strict=True):
+            made.param_groups[0]["lr"], x.grad = float(rate), torch.from_numpy(g)
+            made.step()
+            path.append(x.detach().numpy().copy())
+        return np.stack(path)
+
+    found = diagnose_path(run)
+    assert says(found, rule, **settings) and found.digits > 11, found
+
+
+@pytest.mark.parametrize(
+    ("rule", "settings", "plain", "own"),
+    [
+        ("adam", {"betas": (0.0, 0.0)}, "rmsprop", {"beta": 0.0}),
+        ("adamax", {"betas": (0.9, 0.0)}, "adam", {"betas": (0.9, 0.0)}),
+        ("nadam", {"betas": (0.0, 0.999)}, "adam", {"betas": (0.0, 0.999)}),
+    ],
+)
+def test_of_rules_that_do_the_same_the_plainest_is_told(rule, settings, plain, own):
+    found = diagnose_path(untold(rule, settings))
+    assert says(found, plain, **RULES[plain].defaults | own), found
+
+
+def test_to_have_no_eps_is_no_fault():
+    def bare(g, t, s=0.0):
+        s = s + g * g
+        return g / s**0.5, s
+
+    assert says(found := diagnose(bare), "adagrad", eps=0.0), found
+
+
+def test_the_settings_that_are_found_can_be_given():
+    found = diagnose(lambda g, t: (np.sign(g),))
+    assert says(found, "lion", betas=(0.0, 0.99)), found
+    path = descend(rules.lion, np.sign, np.array([1.0, -1.0]), 0.5, 2, **found.settings)
+    assert path[-1].tolist() == [0.0, 0.0]
 
 
 def torchs_order(g, t, m=0.0, v=0.0, *, b1=0.9, b2=0.999, epsilon=1e-8):
