@@ -170,7 +170,8 @@ def step_arrays(rule, arrays, t, hyper, functions, **numbers):
     if x.ndim != 1 or x.size <= CHUNK or not about.elementwise:
         _step_part(about, x, g, state, before, t, hyper=hyper, **numbers)
         return
-    for part in _parts(x.size):
+    for i in range(0, x.size, CHUNK):
+        part = slice(i, i + CHUNK)
         some, old = [[a[part] if np.ndim(a) else a for a in each] for each in (state, before)]
         _step_part(about, x[part], g[part], some, old, t, hyper=hyper, **numbers)
 
@@ -180,10 +181,6 @@ def _step_part(about, x, g, state, before, t, **numbers):
     for array, value in zip(state, _storable(about, before, new), strict=True):
         array[...] = value
     x[...] = new_x  # now, as a state may be the x that was
-
-
-def _parts(size):
-    return [slice(i, i + CHUNK) for i in range(0, max(1, size), CHUNK)]
 
 
 def _step_tensors(rule, p, slots, t, **numbers):

@@ -295,8 +295,17 @@ def test_a_plan_does_not_go_on(name, event, dtype):
     assert counts[:AT] == [0, 0] + [1] * (AT - 2) and counts[AT] == 0
 
 
+class Shaped(optim.RuleOptimizer):
+    """Its rule looks at the shape."""
+
+    @staticmethod
+    def rule(g, t, m=0.0):
+        m = 0.5 * m + g
+        return (1 + m.ndim) * m, m
+
+
 @every_dtype
-@pytest.mark.parametrize("made", [contract.Whole, contract.LaterWhole])
+@pytest.mark.parametrize("made", [contract.Whole, contract.LaterWhole, Shaped])
 def test_a_rule_that_mixes_elements_has_a_plan_and_sees_whole_tensors(made, dtype):
     assert check(made, nothing, dtype)[2:] == [1] * (STEPS - 2)
     check(made, a_parameter_is_turned_in_its_place, dtype)

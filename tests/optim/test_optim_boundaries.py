@@ -59,23 +59,25 @@ def test_a_group_that_was_given_stays_as_it_is():
     assert given.keys() == {"params", "foreach", "dampening"}
 
 
+@pytest.mark.parametrize("went_before", [False, True], ids=["at once", "after the legal value"])
 @pytest.mark.parametrize("compile", [False, True])
 @pytest.mark.parametrize(
     ("name", "key", "value", "advice"), [*REFUSED, ("NAdam", "fused", True, "")]
 )
 def test_a_setting_that_has_one_legal_value_is_refused_in_a_live_group_too(
-    name, key, value, advice, compile
+    name, key, value, advice, compile, went_before
 ):
     optimizer = CLASSES[name](params := parameters(), lr=0.1, compile=compile)
     train(optimizer, params, 3)
     (group,) = optimizer.param_groups
-    group[key] = legal = inspect.signature(CLASSES[name]).parameters[key].default
-    train(optimizer, params, 1)
+    legal = inspect.signature(CLASSES[name]).parameters[key].default
+    if went_before:
+        group[key] = legal
+        train(optimizer, params, 3)
     before = copy.deepcopy(params)
     group[key] = value
-    with pytest.raises(
-        ValueError, match=f"^{name} has {key}={legal} only, got {value}; .*{advice}"
-    ):
+    said = f"^{name} has {key}={legal} only, got {value}; .*{advice}"
+    with pytest.raises(ValueError, match=said):
         optimizer.step()
     assert_equal(params, before, tolerance=0)
 

@@ -519,6 +519,7 @@ CHECKS = [
     *calls(
         kept.test_a_rule_that_mixes_elements_has_a_plan_and_sees_whole_tensors,
         (contract.LaterWhole, float32),
+        (kept.Shaped, float32),
     ),
     *calls(kept.test_a_function_of_t_is_asked_in_each_step, (lambda t: 1 / t,)),
     *calls(kept.test_what_cannot_move_in_numpy_has_no_plan, ()),
@@ -532,6 +533,15 @@ CHECKS = [
     *calls(kept.test_overflow_is_no_news, ()),
     *calls(kept.test_memory_that_was_left_is_not_kept_longer_than_a_step, ()),
     *calls(kept.test_a_gradient_that_reaches_into_a_parameter_is_seen, (0,), (1,), (5,), (6,)),
+    *calls(bounds.test_a_group_that_was_given_stays_as_it_is, ()),
+    *calls(
+        bounds.test_a_setting_that_has_one_legal_value_is_refused_in_a_live_group_too,
+        *[
+            ("SGD", "dampening", 0.1, "scale lr", False, went_before)
+            for went_before in (False, True)
+        ],
+    ),
+    patched(bounds.test_a_step_is_left_out_of_graphs),
     patched(kept.test_a_parameter_alone_may_be_its_own_gradient),
     patched(kept.test_settings_that_stay_are_read_once),
     patched(kept.test_who_asks_for_the_compiled_engine_later_gets_it),
@@ -582,7 +592,7 @@ def failing(checks):
 # Mutants.
 
 # Held by the tests of compile=True, which take seconds each.
-COMPILED = {"_compiled_engine"}
+COMPILED = {"_compiled_engine", "_untraced"}
 
 
 def functions():
@@ -673,7 +683,7 @@ EQUIVALENT = {
     },
     "step_arrays": {
         "both have one size": [
-            "for part in _parts(x.size): | x → g",
+            "for i in range(0, x.size, CHUNK): | x → g",
             "if x.ndim != 1 or x.size <= CHUNK or not about.ele | x → g",
         ],
         "one part is the whole": [
@@ -682,11 +692,6 @@ EQUIVALENT = {
         "a shortcut for states that are all arrays": [
             "if about.scalars: | if about.scalars: → always True",
             "before = [a.item() if n else a for a, n in zip(sta | state → before",
-        ],
-    },
-    "_parts": {
-        "any number up to CHUNK makes one part": [
-            "return [slice(i, i + CHUNK) for i in range(0, max( | 1 → 2",
         ],
     },
     "_step_tensors": {
