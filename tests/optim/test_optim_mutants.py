@@ -623,6 +623,9 @@ FUNCTIONS = functions()
 
 # Function → why a change is no fault → the changes.
 EQUIVALENT = {
+    "RuleOptimizer._refuse_fixed": {
+        "the others of the group have been checked": ["self._check(other) | other → group"],
+    },
     "as_python": {
         "a shortcut for the last line": [
             "if type(value) is float:  # nearly always | if type(value) is float: → removed",
@@ -816,7 +819,7 @@ EQUIVALENT = {
     },
     "RuleOptimizer.state_dict": {
         "a hook is given its own optimizer": [
-            "_settle(group, self._settings()) | self → optimizer",
+            "settle(group, self._settings()) | self → optimizer",
             "group.update(dict.fromkeys(self._functions(group)) | self → optimizer",
             "group.update({key: legal for key, (legal, _) in se | self → optimizer",
         ],
