@@ -166,10 +166,6 @@ class Places:
         self.held = [a for p, states, counters in tensors for a in (p, *states, *counters)]
         self.aliases = [a.detach() for a in self.held]
         self.held_at = list(map(_place, self.held))
-        self.square = [
-            p for p in self.params if len({*p.shape} - {1}) < sum(n > 1 for n in p.shape)
-        ]
-        self.lay = list(map(_stride, self.square))
         grads = [p.grad for p in self.params]
         self.layouts = layouts(grads)
         self.grads, self.grads_at = list(map(weakref.ref, grads)), list(map(_place, grads))
@@ -181,8 +177,6 @@ class Places:
         that was turned and is as long as it is wide.
         """
         if list(map(_place, self.held)) != self.held_at:
-            return False
-        if self.square and list(map(_stride, self.square)) != self.lay:
             return False
         if not all(map(is_, grads, [ref() for ref in self.grads])):
             if not (_are_plain(grads) and layouts(grads) == self.layouts):
@@ -203,6 +197,10 @@ class Batch(Places):
     def __init__(self, kernel, tensors, settings, written, grain):
         """Of (parameter, states, counters) that fit, and of the spans of all that is written."""
         super().__init__(tensors)
+        self.square = [
+            p for p in self.params if len({*p.shape} - {1}) < sum(n > 1 for n in p.shape)
+        ]
+        self.lie = list(map(_stride, self.square))
         self.kernel = kernel
         self.places = np.array(
             [[_place(a) for a in (p, p.grad, *states)] for p, states, _ in tensors], dtype=np.uintp
@@ -227,6 +225,10 @@ class Batch(Places):
             grain,
         )
         self._address = ctypes.addressof(self.task)
+
+    def holds(self, grads):
+        """As of all places, and whether none was turned."""
+        return super().holds(grads) and list(map(_stride, self.square)) == self.lie
 
     def take(self, places):
         """For the loop, which has to look whether they are apart from what it writes."""
