@@ -10,6 +10,8 @@ EXTRAS_lab := book,lab,torch
 EXTRAS_test := book,browser,lab,oracles,test,torch
 EXTRAS_package := book,oracles,test
 EXTRAS_browser := book,browser,test
+SCRIPTS := .ci/run $(addprefix tools/,copies/push_notebooks setup/install setup/live setup/make_venv setup/need_chromium)
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
 # Tests of a group share what is slow to make.
 TWICE := -n 2 --dist loadgroup
 
@@ -67,10 +69,15 @@ chapter: .venv/.test  ## begin a chapter: NAME=09_convergence TITLE="Does Adam c
 execute: .venv/.test  ## run chapters again and store their outputs; CHAPTER=book/05_adam.ipynb for one
 	$(BIN)/python -m tools.chapter.execute $(or $(CHAPTER),$(wildcard book/*.ipynb))
 
-lint: .venv/.test  ## formatting, style and types
+lint: .venv/.test  ## formatting, style and types; scripts and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --no-progress .github
 
 format: .venv/.test  ## format code and notebooks, and list the chapters in README.md
 	$(BIN)/ruff format .
