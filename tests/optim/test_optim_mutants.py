@@ -851,16 +851,19 @@ def test_the_checks_pass(monkeypatch):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_mutant_is_killed(name, monkeypatch):
+    """What the table calls no fault is not tried: it would take all checks, and no answer helps."""
     owner, function = FUNCTIONS[name]
-    survivors = set()
+    equivalent = {change for changes in EQUIVALENT.get(name, {}).values() for change in changes}
+    found, survivors = set(), []
     for description, mutant in mutants(function):
+        found.add(description)
+        if description in equivalent:
+            continue
         with monkeypatch.context() as patch:
             change(patch, owner, function, mutant)
             if failing(CHECKS) is None:
-                survivors.add(description)
-    assert survivors == {
-        change for changes in EQUIVALENT.get(name, {}).values() for change in changes
-    }
+                survivors.append(description)
+    assert survivors == [] and equivalent <= found
 
 
 # Mutants of what classes are made of: tables without an entry, or with two swapped.

@@ -96,3 +96,14 @@ def test_a_page_that_refers_to_a_new_chapter_number_is_written_again(book):
     book.build(**PAGES)
     pages, _ = book.build(**PAGES | {"five": PAGES["five"].replace("# 5a.", "# 4.")})
     assert references(pages)[0] == "Fig. 4.1"
+
+
+def test_other_pages_stay_as_they_are_where_no_number_has_changed(book):
+    """What is numbered on a page that is read again has the numbers it had."""
+    book.build(**PAGES)
+    written = {path: path.stat().st_mtime_ns for path in (book.folder / "html" / "book").glob("*")}
+    page = book.folder / "source" / "book" / "five.md"
+    page.write_text(PAGES["five"].replace("## A section", "## The section"), encoding="utf-8")
+    book.build()
+    changed = [path.stem for path, time in written.items() if path.stat().st_mtime_ns != time]
+    assert changed == ["five"]

@@ -16,16 +16,19 @@ count = TocTreeCollector.assign_figure_numbers
 def assign_figure_numbers(self, env):
     """Count within each chapter; if a number has changed, all pages are written again.
 
-    Any of them may refer to it, and Sphinx writes those alone that hold what was numbered.
+    Any of them may refer to it, and Sphinx writes those alone that hold what was numbered. It
+    forgets the numbers of a page that is read again, and would call each of them new.
     """
     titles = {page: TITLE.match(title.astext()) for page, title in env.titles.items()}
     sections = env.toc_secnumbers
     env.toc_secnumbers = {page: {"": (found[1],)} for page, found in titles.items() if found}
     try:
-        changed = count(self, env)
+        count(self, env)
     finally:
         env.toc_secnumbers = sections
-    return sorted(env.found_docs) if changed else []
+    before = getattr(env, "numbers_written", None)
+    env.numbers_written = dict(env.toc_fignumbers)
+    return sorted(env.found_docs) if env.numbers_written != before else []
 
 
 def setup(app):
