@@ -19,7 +19,7 @@ TWICE := -n 2 --dist loadgroup
 quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow test-browser test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
+.PHONY: help book test test-slow test-browser test-pages test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
@@ -38,6 +38,9 @@ test-slow: .venv/.test  ## Colab and JupyterLab, make's own errors, and other sl
 	$(BIN)/python -m pytest -q $(TWICE) -m slow tests
 
 test-browser: download  ## every page in Chromium: offline, accessible, searchable, light enough; the print
+	@$(MAKE) test-pages
+
+test-pages: .venv/.test  ## the same, of the book and its print as they were made last
 	$(BIN)/python -m pytest -q $(TWICE) -m browser tests/site
 
 test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python

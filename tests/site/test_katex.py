@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -60,3 +61,27 @@ def test_what_npm_installs_is_known_by_its_content_and_not_by_its_host():
     packages = {name: found for name, found in json.loads(lock)["packages"].items() if name}
     assert [name for name, found in packages.items() if "integrity" not in found] == []
     assert "://" not in lock
+
+
+def test_two_processes_may_install_at_once(tmp_path, monkeypatch):
+    """As tests do while the book is built."""
+    folder = tmp_path / "npm" / "content"
+
+    def run(command, *, cwd, **options):  # and meanwhile another process has come to its end
+        (Path(cwd) / "node_modules").mkdir()
+        (folder / "node_modules").mkdir(parents=True)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(npm_package.subprocess, "run", run)
+    npm_package.install(folder)
+    assert list(folder.parent.iterdir()) == [folder]
+    assert [path.name for path in folder.iterdir()] == ["node_modules"]
+
+
+def test_what_cannot_be_put_in_its_place_is_an_error(tmp_path, monkeypatch):
+    folder = tmp_path / "content"
+    folder.write_text("a file", encoding="utf-8")
+    done = SimpleNamespace(returncode=0)
+    monkeypatch.setattr(npm_package.subprocess, "run", lambda *given, **options: done)
+    with pytest.raises(NotADirectoryError):
+        npm_package.install(folder)

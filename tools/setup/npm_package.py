@@ -45,4 +45,8 @@ def install(folder: Path) -> None:
         done = subprocess.run(command, cwd=whole, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise OSError(f"npm ci failed; is a registry at hand? {done.stdout}{done.stderr}")
-        whole.rename(folder)
+        try:
+            whole.rename(folder)
+        except OSError:  # another process was faster, with the same content
+            if not folder.is_dir():
+                raise
