@@ -479,10 +479,15 @@ LINTED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def lint():
+    """The commands of `make lint`."""
+    return subprocess.check_output(["make", "-n", "lint"], cwd=ROOT, text=True)
+
+
 @pytest.mark.parametrize(("command", "file", "old", "new"), LINTED)
-def test_lint_finds_a_fault_in_a_workflow_or_script(tmp_path, command, file, old, new):
-    done = subprocess.run(["make", "-n", "lint"], cwd=ROOT, capture_output=True, text=True)
-    assert f"/{command} " in done.stdout
+def test_lint_finds_a_fault_in_a_workflow_or_script(lint, tmp_path, command, file, old, new):
+    assert f"/{command} " in lint
     shutil.copytree(FOLDER.parent, tmp_path / ".github")  # with what is set there for zizmor
     path = tmp_path / ".github" / Path(file).name
     text = (FOLDER.parent / file).read_text(encoding="utf-8")
@@ -494,13 +499,12 @@ def test_lint_finds_a_fault_in_a_workflow_or_script(tmp_path, command, file, old
         assert min(done.returncode, 1) == code, done.stdout + done.stderr
 
 
-def test_lint_reads_every_script():
+def test_lint_reads_every_script(lint):
     starts = {
         path: path.read_bytes()[:20] for path in (ROOT / "tools").rglob("*") if path.is_file()
     }
     scripts = {path for path, start in starts.items() if re.match(rb"#!.*sh\n", start)}
-    done = subprocess.run(["make", "-n", "lint"], cwd=ROOT, capture_output=True, text=True)
-    (line,) = re.findall(r"/shellcheck (.*)", done.stdout)
+    (line,) = re.findall(r"/shellcheck (.*)", lint)
     assert {ROOT / name for name in line.split()} == scripts | {ROOT / ".ci" / "run"}
 
 
