@@ -467,6 +467,20 @@ def test_documented_addresses_are_understood(chromium, site):
             assert look(chromium, site, name, lambda page: page.faults, query) == [], query
 
 
+RESTARTS = "schedule=sgdr&period=50&mult=2&T=350&lr=0.8&rule=gd&kappa=100&sigma=0.5&seed=12"
+
+
+def test_a_floor_that_goes_to_zero_does_not_press_the_losses_flat(chromium, site):
+    """The mean stays above 0.04, so its jumps are seen on four decades and not on seven."""
+
+    def decades(page):
+        marks = page.locator("#picture text").all_text_contents()
+        return [mark for mark in marks if mark in ("10", "1", "0.1", "0.01", "0.001", "0.0001")]
+
+    found = look(chromium, site, "schedules", decades, RESTARTS)
+    assert set(found) == {"10", "1", "0.1", "0.01", "0.001"}, found
+
+
 # What moves.
 
 MOVES = """async () => {
