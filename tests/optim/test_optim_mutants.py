@@ -489,7 +489,9 @@ CHECKS = [
     *calls(bounds.test_an_entry_of_a_configuration_is_checked_too, ()),
     *calls(bounds.test_a_function_has_a_stand_in_and_stays, ("AddSign",)),
     *calls(bounds.test_a_distributed_state_is_taken_and_given, ("PowerSign", True)),
-    *calls(bounds.test_the_sums_of_adagrad_may_be_shared, (0,), (2,)),
+    # Not after steps: what is shared frees the memory it had, and a mutant that goes on writing
+    # there ends the process now and then.
+    *calls(bounds.test_the_sums_of_adagrad_may_be_shared, (0,)),
     *[
         quiet(partial(bounds.test_sparse_gradients_as_torch_takes_them, *row, kind))
         for row in bounds.SPARSE[:3]
