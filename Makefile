@@ -78,7 +78,6 @@ lint: .venv/.test  ## formatting, style and types; scripts and workflows
 	$(BIN)/mypy
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
-	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --no-progress .github
 
