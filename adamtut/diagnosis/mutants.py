@@ -9,6 +9,7 @@ import inspect
 import pickle
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 SWAPS: dict[type, list[type]] = {
@@ -44,21 +45,21 @@ def bare_tree(function: Callable) -> ast.Module:
 def compiled(tree: ast.Module, function: Callable) -> Callable:
     """The function of a changed tree, among the names that the unchanged `function` sees."""
     namespace = dict(vars(inspect.getmodule(function)))
-    exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec"), namespace)
+    exec(compile(tree, "<mutant>", "exec"), namespace)
     return namespace[function.__name__]
 
 
 def changed_trees(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
     """Yield (what was changed, changed tree)."""
-    nodes, original = list(ast.walk(tree)), ast.unparse(tree)
+    nodes = list(ast.walk(tree))
     packed = pickle.dumps(tree)  # many times faster to unpack than a tree is to copy
     names = sorted({n.id for n in nodes if isinstance(n, ast.Name)} | _parameters(tree))
     for i, node in enumerate(nodes):
         for text, change in changes(node, names):
             changed = pickle.loads(packed)
-            target = list(ast.walk(changed))[i]
+            target = next(islice(ast.walk(changed), i, None))
             change(target)
-            if ast.unparse(changed) != original:
+            if ast.unparse(target) != ast.unparse(node):  # two equal values may have been rotated
                 yield f"line {getattr(node, 'lineno', 0)}: {text}", changed
 
 

@@ -138,9 +138,10 @@ def test_the_environment_turns_bars_off(watched, monkeypatch, switch):
     assert progress.visible()
 
 
-def test_tests_see_no_bar():
+def test_tests_see_no_bar_and_have_one_thread():
     """The root conftest.py says so, to each worker of pytest-xdist as well."""
     assert os.environ["TQDM_DISABLE"] == "1"
+    assert os.environ["OMP_NUM_THREADS"] == "1"
 
 
 # descend

@@ -449,6 +449,33 @@ def test_tests_of_a_group_run_where_what_is_slow_to_make_was_made(tmp_path, mark
     assert len(set(log.read_text(encoding="utf-8").split())) == workers
 
 
+HANGING = """
+import threading
+
+import pytest
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_one(n):
+    if n == 2:
+        threading.Event().wait()
+"""
+
+
+def test_a_test_that_hangs_is_named_and_the_others_are_run(tmp_path):
+    """Without it a browser that never answers takes all the time there is, and has no name."""
+    soon = re.sub(r"(?m)^(\w*timeout) = \d+$", r"\1 = 2", read("pyproject.toml"))
+    (tmp_path / "pyproject.toml").write_text(
+        soon.replace("faulthandler_timeout = 2", "faulthandler_timeout = 1"), encoding="utf-8"
+    )
+    (tmp_path / "test_hanging.py").write_text(HANGING, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "test_hanging.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=180)
+    assert done.returncode == 1 and "1 failed, 5 passed" in done.stdout
+    assert "FAILED test_hanging.py::test_one[2]" in done.stdout
+    assert re.search(r'test_hanging.py", line \d+ in test_one', done.stderr), "where it hangs"
+
+
 def of_built(test):
     """The tests of what is built are a group, which builds it once."""
     return pytest.mark.slow(pytest.mark.xdist_group("built")(test))

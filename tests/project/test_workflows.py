@@ -620,7 +620,10 @@ def asked_of_apt(folder, browser):
 
 
 # Those that tools/setup/browser.py finds on the PATH; it needs Playwright to be imported.
-BROWSERS = ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser"]
+BROWSERS = [
+    *("chromium-headless-shell", "google-chrome", "google-chrome-stable"),
+    *("chromium", "chromium-browser"),
+]
 
 
 @pytest.mark.parametrize("name", BROWSERS)
@@ -631,7 +634,7 @@ def test_a_browser_that_is_there_is_enough(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["", "firefox"])
 def test_chromium_is_installed_where_none_is(tmp_path, name):
-    assert "install -y -qq chromium" in asked_of_apt(tmp_path, name)
+    assert "install -y -qq chromium-headless-shell" in asked_of_apt(tmp_path, name)
 
 
 # tools/check/release.py
