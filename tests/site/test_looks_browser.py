@@ -12,6 +12,7 @@ from browsing import (
     faults_of_colours,
     faults_of_structure,
     opened,
+    settle,
     unfold,
 )
 from looks import (
@@ -26,6 +27,7 @@ from looks import (
     wide_formulas,
     width_faults,
 )
+from playwright.sync_api import Error
 
 from tools.served import Silent, served
 
@@ -252,3 +254,15 @@ def test_around_the_text_colours_are_looked_at_too(chromium, axe, tmp_path):
         page.evaluate(THIN_OUT)
         (fault,) = faults_of_colours(page, axe, AROUND)
         assert fault.startswith("color-contrast footer")
+
+
+PAUSED = "<style>@keyframes f { to { opacity: 0 } } p { animation: f 1s paused }</style><p>A</p>"
+
+
+def test_what_never_comes_to_rest_is_named(chromium):
+    wanted = r"not at rest after 200 ms: it is visible, its animations are paused"
+    with (
+        opened(chromium, f"data:text/html,{PAUSED}") as page,
+        pytest.raises(Error, match=wanted),
+    ):
+        settle(page, 200)

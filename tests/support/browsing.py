@@ -66,19 +66,25 @@ def failure_faults(url, failure):
 # States to wait for.
 
 # What fades or slides has ended, and what followed from it is drawn. What goes on for ever is not
-# waited for.
-SETTLED = """async () => {
+# waited for. Without a limit a page that never draws would be waited for without end.
+SETTLED = """async limit => {
     const frame = () => new Promise(done => requestAnimationFrame(done));
     const moving = document.getAnimations()
         .filter(a => a.effect.getComputedTiming().endTime !== Infinity);
-    await Promise.all(moving.map(a => a.finished.catch(() => {})));
-    await frame();
-    await frame();
+    const rest = async () => {
+        await Promise.all(moving.map(a => a.finished.catch(() => {})));
+        await frame();
+        await frame();
+    };
+    const late = new Promise((_, fail) => setTimeout(() => fail(new Error(
+        `not at rest after ${limit} ms: it is ${document.visibilityState}, its animations are `
+        + moving.map(a => a.playState).join(", "))), limit));
+    await Promise.race([rest(), late]);
 }"""
 
 
-def settle(page):
-    page.evaluate(SETTLED)
+def settle(page, limit=60_000):
+    page.evaluate(SETTLED, limit)
 
 
 WIDE = """[...document.querySelectorAll("article *")]

@@ -15,6 +15,8 @@ NAMES = (
 QUIET = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    # The shell would round the widths of letters to pixels: some lines of code would break.
+    "--font-render-hinting=none",
 ]
 
 
