@@ -15,11 +15,15 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml)
 # Tests of a group share what is slow to make.
 TWICE := -n 2 --dist loadgroup
 
+# What a processor without AVX computes, in NumPy and PyTorch; sums are rounded otherwise.
+OLDER := OPENBLAS_CORETYPE=Nehalem ATEN_CPU_CAPABILITY=default \
+         NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
+
 # A word for the shell, whatever it holds.
 quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow test-browser test-pages test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
+.PHONY: help book test older test-slow test-browser test-pages test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
@@ -33,6 +37,9 @@ book: .venv/.book  ## build the book and print the page to open
 test: .venv/.test  ## unit tests, and chapters against their stored outputs; CHAPTER=book/05_adam.ipynb for one
 	$(BIN)/python -m pytest -q $(if $(CHAPTER),tests/book -k $(basename $(notdir $(CHAPTER))),$(TWICE))
 	$(BIN)/python -m tools.check.chapters $(CHAPTER)
+
+older: .venv/.test  ## chapters against their stored outputs, as an older processor computes
+	$(OLDER) $(BIN)/python -m tools.check.chapters $(CHAPTER)
 
 test-slow: .venv/.test  ## Colab and JupyterLab, make's own errors, and other slow tests
 	$(BIN)/python -m pytest -q $(TWICE) -m slow tests

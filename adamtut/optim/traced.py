@@ -8,8 +8,9 @@ rule that branches on a value can be compiled by neither, and runs as it is, aft
 
 The loop makes the operations that the rule makes in NumPy, in the same order and precision, but
 for one: a division by a number, as 1 - beta1**t, is a product with its reciprocal, unless `EXACT`
-is set, which is for tests: then every bit is that of the uncompiled rule. (Of half precision,
-which is computed in float32 here as there, not quite: there it is PyTorch that computes.)
+is set, which is for tests: then every bit is that of the uncompiled rule. (Not quite where powers
+are the C library's here and NumPy's own there, as on processors with AVX-512, nor in half
+precision, which is computed in float32 here as there: there it is PyTorch that computes.)
 """
 
 import os

@@ -112,6 +112,18 @@ def assert_equal(found, expected):
         assert torch.equal(a, b)
 
 
+def powers_are_the_c_librarys():
+    """Whether NumPy takes them from there. With AVX-512 it has its own, which round otherwise."""
+    base = np.linspace(0.1, 3, 1000)
+    exponents = base[::-1].copy()  # in one piece, as parameters are
+    return (base**exponents).tolist() == list(map(math.pow, base, exponents))
+
+
+OWN_POWERS = not powers_are_the_c_librarys()
+# How near the loop is where it may round otherwise.
+NEAR = {torch.float32: 5e-6, torch.float64: 1e-14}
+
+
 # The numbers.
 
 
@@ -120,7 +132,10 @@ def assert_equal(found, expected):
 def test_with_the_divisions_kept_every_bit_is_that_of_the_rule(case, dtype, left, monkeypatch):
     monkeypatch.setattr(traced, "EXACT", True)
     made, settings = CASES[case]
-    assert_equal(end(made, True, dtype, **settings), end(made, False, dtype, **settings))
+    found, expected = (end(made, compile, dtype, **settings) for compile in (True, False))
+    # With a schedule the exponents of PowerSign are no whole numbers.
+    bound = NEAR[dtype] if OWN_POWERS and case.startswith("PowerSign,") else 0
+    torch.testing.assert_close(found, expected, rtol=bound, atol=bound)
     assert not left
 
 
@@ -129,10 +144,9 @@ def test_by_default_it_is_near(case, left):
     """Also in the complex and half types, which are computed in float32."""
     made, settings = CASES[case]
     for dtype, bound in [
-        (torch.float32, 5e-6),
-        (torch.float64, 1e-14),
-        (torch.complex64, 5e-6),
-        (torch.complex128, 1e-14),
+        *NEAR.items(),
+        (torch.complex64, NEAR[torch.float32]),
+        (torch.complex128, NEAR[torch.float64]),
         (torch.bfloat16, 2**-6),
         (torch.float16, 2**-9),
     ]:
@@ -232,8 +246,9 @@ def test_elements_are_numpys(name, left, monkeypatch):
         found, expected = (end(made, compile, dtype, 6) for compile in (True, False))
         for a, b in zip(found, expected, strict=True):
             # A tensor without a dimension is a scalar to NumPy, whose powers differ.
-            rtol = 1e-6 if "powers" in name and not a.ndim else 0
-            torch.testing.assert_close(a, b, rtol=rtol, atol=0)
+            rounds = "powers" in name and (OWN_POWERS or not a.ndim)
+            bound = NEAR[dtype] if rounds else 0
+            torch.testing.assert_close(a, b, rtol=bound, atol=bound if a.ndim else 0)
     assert not left
 
 
