@@ -11,6 +11,7 @@ import textwrap
 import weakref
 
 import numpy as np
+import powers
 import pytest
 import torch
 from own_rules import OWN
@@ -112,18 +113,6 @@ def assert_equal(found, expected):
         assert torch.equal(a, b)
 
 
-def powers_are_the_c_librarys():
-    """Whether NumPy takes them from there. With AVX-512 it has its own, which round otherwise."""
-    base = np.linspace(0.1, 3, 1000)
-    exponents = base[::-1].copy()  # in one piece, as parameters are
-    return (base**exponents).tolist() == list(map(math.pow, base, exponents))
-
-
-OWN_POWERS = not powers_are_the_c_librarys()
-# How near the loop is where it may round otherwise.
-NEAR = {torch.float32: 5e-6, torch.float64: 1e-14}
-
-
 # The numbers.
 
 
@@ -134,7 +123,7 @@ def test_with_the_divisions_kept_every_bit_is_that_of_the_rule(case, dtype, left
     made, settings = CASES[case]
     found, expected = (end(made, compile, dtype, **settings) for compile in (True, False))
     # With a schedule the exponents of PowerSign are no whole numbers.
-    bound = NEAR[dtype] if OWN_POWERS and case.startswith("PowerSign,") else 0
+    bound = powers.NEAR[dtype] if powers.NUMPYS_OWN and case.startswith("PowerSign,") else 0
     torch.testing.assert_close(found, expected, rtol=bound, atol=bound)
     assert not left
 
@@ -144,9 +133,9 @@ def test_by_default_it_is_near(case, left):
     """Also in the complex and half types, which are computed in float32."""
     made, settings = CASES[case]
     for dtype, bound in [
-        *NEAR.items(),
-        (torch.complex64, NEAR[torch.float32]),
-        (torch.complex128, NEAR[torch.float64]),
+        *powers.NEAR.items(),
+        (torch.complex64, powers.NEAR[torch.float32]),
+        (torch.complex128, powers.NEAR[torch.float64]),
         (torch.bfloat16, 2**-6),
         (torch.float16, 2**-9),
     ]:
@@ -246,8 +235,8 @@ def test_elements_are_numpys(name, left, monkeypatch):
         found, expected = (end(made, compile, dtype, 6) for compile in (True, False))
         for a, b in zip(found, expected, strict=True):
             # A tensor without a dimension is a scalar to NumPy, whose powers differ.
-            rounds = "powers" in name and (OWN_POWERS or not a.ndim)
-            bound = NEAR[dtype] if rounds else 0
+            rounds = "powers" in name and (powers.NUMPYS_OWN or not a.ndim)
+            bound = powers.NEAR[dtype] if rounds else 0
             torch.testing.assert_close(a, b, rtol=bound, atol=bound if a.ndim else 0)
     assert not left
 

@@ -820,8 +820,10 @@ def puts_its_statements_on_trial(notebook, path):
         yield "settles statements of claims.yml: list them in a section with the directive {trial}"
 
 
-# A process in which adamtut cannot be found, whatever is installed.
+# A process in which adamtut cannot be found, whatever is installed. Other libraries are empty: to
+# load them takes seconds, and the cell ends before it uses them.
 WITHOUT_PACKAGE = """
+import importlib.machinery
 import importlib.util
 import sys
 
@@ -834,15 +836,25 @@ def find_spec(name, package=None, find=importlib.util.find_spec):
     return None if is_ours(name) else find(name, package)
 
 
-class Missing:
+class Empty:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if is_ours(name):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            return importlib.machinery.ModuleSpec(name, Empty, is_package=True)
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        module.__getattr__ = lambda name: None
 
 
 importlib.util.find_spec = find_spec
-sys.meta_path.insert(0, Missing)
+sys.meta_path.insert(0, Empty)
 """
 
 
