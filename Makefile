@@ -23,7 +23,7 @@ OLDER := OPENBLAS_CORETYPE=Nehalem ATEN_CPU_CAPABILITY=default \
 quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
-.PHONY: help book test older test-slow test-browser test-pages test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
+.PHONY: help book test older test-slow test-thorough test-browser test-pages test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
@@ -43,6 +43,9 @@ older: .venv/.test  ## chapters against their stored outputs, as an older proces
 
 test-slow: .venv/.test  ## Colab and JupyterLab, make's own errors, and other slow tests
 	$(BIN)/python -m pytest -q $(TWICE) -m slow tests
+
+test-thorough: .venv/.test  ## every small change of the engines, hundreds of random lives, wrong rules
+	$(BIN)/python -m pytest -q $(TWICE) -m thorough tests
 
 test-browser: download  ## every page in Chromium: offline, accessible, searchable, light enough; the print
 	@$(MAKE) test-pages

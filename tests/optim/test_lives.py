@@ -242,11 +242,17 @@ def test_a_life_is_the_same_compiled(name):
     assert sum(check_life(name, torch.float32, seed) for seed in range(3)) > STEPS
 
 
-@pytest.mark.slow
 @every_class
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_many_lives_are_the_same_compiled(name, dtype):
-    assert sum(check_life(name, dtype, seed) for seed in range(12)) > 6 * STEPS
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(range(3), marks=pytest.mark.slow),
+        pytest.param(range(3, 12), marks=pytest.mark.thorough),
+    ],
+)
+def test_many_lives_are_the_same_compiled(name, dtype, seeds):
+    assert sum(check_life(name, dtype, seed) for seed in seeds) > STEPS * len(seeds) / 2
 
 
 # Lives see a plan that asks too little.

@@ -29,7 +29,7 @@ from adamtut.diagnosis.mutants import SWAPS
 from adamtut.optim import arrays, base, classes, eager, traced
 from adamtut.traits import elementwise
 
-pytestmark = pytest.mark.slow  # as a whole: two minutes on two cores
+pytestmark = pytest.mark.thorough  # as a whole: two minutes on two cores
 
 MODULES = (base, eager, arrays, classes)
 PARTS = (arrays.Plan, arrays.Places, arrays.Bundle)

@@ -468,7 +468,7 @@ def some_mutants(name, every, first):
 # All of them take long; a prime number meets every kind of change: 41, and 7 in two halves.
 @pytest.mark.parametrize(
     ("every", "first"),
-    [(41, 0), *(pytest.param(14, first, marks=pytest.mark.slow) for first in (0, 7))],
+    [(41, 0), *(pytest.param(14, first, marks=pytest.mark.thorough) for first in (0, 7))],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_nearly_every_single_change_of_every_rule_is_explained(every, first):
