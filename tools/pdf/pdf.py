@@ -86,6 +86,13 @@ PLAIN = ".highlight .n, .highlight .nn, .highlight .o, .highlight .p, .highlight
 # Code of at most so many lines is not divided between two pages.
 SHORT = 16
 
+# For a print of which only the page numbers are read. Chromium asks of everything that is positioned
+# whether it is on a page, for each page; most of it is parts of formulas. Left where they would
+# stand without, they reach over the edge, and Chromium would make the pages smaller.
+MISPLACED = """
+.katex :is(.base, .vlist, .vlist > span) { position: static }
+article { overflow-x: clip }"""
+
 
 def parts() -> list[tuple[str, list[str]]]:
     """The captions of the table of contents, each with its pages; the front page has none."""
@@ -473,12 +480,14 @@ def print_book(site: Path, out: Path) -> Path:
         file = Path(folder) / "book.html"
         page = chromium.new_page()
         # The second print has the numbers that the first one found.
-        for _ in range(4):
-            text = document(toc, texts, site_uri, edition, look, numbers)
+        for attempt in range(4):
+            shown = attempt > 0
+            styles_now = look if shown else look + MISPLACED
+            text = document(toc, texts, site_uri, edition, styles_now, numbers)
             file.write_text(text, encoding="utf-8")
             page.goto(file.as_uri())
             page.evaluate("document.fonts.ready")
-            pdf = page.pdf(prefer_css_page_size=True, outline=True, tagged=True)
+            pdf = page.pdf(prefer_css_page_size=True, outline=shown, tagged=shown)
             # The index names a page once: some ends of links are known from the print before.
             found = numbers | page_numbers(pdf)
             if found == numbers:
