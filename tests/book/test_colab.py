@@ -244,8 +244,9 @@ def test_the_environment_is_what_colab_has(python, tmp_path):
     assert str(ROOT) not in asked("import sys; print(sys.path)")
 
 
-# It trains a network, and has an explorable, folded checks and stored results. All chapters run with
-# the wheel by tools/check/chapters.py, and test_notebooks.py holds the copies' code against theirs.
+# It trains a network, and has an explorable, folded checks and stored results. All chapters run
+# with the wheel by tools/check/chapters.py, and test_notebooks.py holds the copies' code against
+# theirs.
 CHAPTER = "11_amsgrad"
 
 

@@ -86,9 +86,9 @@ PLAIN = ".highlight .n, .highlight .nn, .highlight .o, .highlight .p, .highlight
 # Code of at most so many lines is not divided between two pages.
 SHORT = 16
 
-# For a print of which only the page numbers are read. Chromium asks of everything that is positioned
-# whether it is on a page, for each page; most of it is parts of formulas. Left where they would
-# stand without, they reach over the edge, and Chromium would make the pages smaller.
+# For a print of which only the page numbers are read. Chromium asks of everything that is
+# positioned whether it is on a page, for each page; most of it is parts of formulas. Left where
+# they would stand without, they reach over the edge, and Chromium would make the pages smaller.
 MISPLACED = """
 .katex :is(.base, .vlist, .vlist > span) { position: static }
 article { overflow-x: clip }"""
