@@ -6,6 +6,7 @@ digit is read as before.
 """
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,8 @@ def measure(seed, device, data):
 
     `learnt` is the share of the 1,437 training digits that are read right.
     """
-    network, start, loss, error = amsgrad_falling.prepared("digits")
+    task: Any = amsgrad_falling.prepared("digits")  # whose problem is a network
+    network, start, loss, error = task
     ends, _ = amsgrad_falling.train("digits", "adam", BETA2, True, np.array([RATE]), [seed])
     end = ends[0, 0]
     points = [start(np.random.default_rng(seed)), end, doubled(network, end)]
