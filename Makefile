@@ -26,7 +26,7 @@ quoted = '$(subst ','\'',$(1))'
 .PHONY: help book test older test-slow test-thorough test-browser test-pages test-package lab serve weigh notebooks pdf download chapter execute lint format bench clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r n t; do printf '  make %-13s %s\n' "$$n" "$$t"; done
 
 book: .venv/.book  ## build the book and print the page to open
 	@mkdir -p _build

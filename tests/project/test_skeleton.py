@@ -3,7 +3,9 @@
 import email
 import importlib.metadata
 import os
+import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -290,6 +292,36 @@ def test_continuous_integration_calls_targets_that_exist(tmp_path):
     called = log.read_text(encoding="utf-8").splitlines()
     assert called == ["lint", "-j 2 test download", "test-slow", "test-pages"]
     assert {word for line in called for word in line.removeprefix("-j 2 ").split()} <= targets()
+
+
+PROCESSOR = """
+import numpy, threadpoolctl, torch
+from numpy._core._multiarray_umath import __cpu_features__ as features
+
+level = torch.backends.cpu.get_cpu_capability()
+pools = [pool for pool in threadpoolctl.threadpool_info() if "numpy" in pool["filepath"]]
+(blas,) = {pool["architecture"] for pool in pools}
+print(features["X86_V3"] or features["X86_V4"], blas, level)
+"""
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="names of other processors"
+)
+def test_older_turns_off_what_newer_processors_have():
+    """A name that a library does not know it ignores, and the chapters would run as before."""
+    (older,) = re.findall(r"^OLDER := ((?:.*\\\n)*.*)$", read("Makefile"), flags=re.MULTILINE)
+    settings = dict(word.split("=", 1) for word in shlex.split(older.replace("\\\n", " ")))
+
+    def seen(**environment):
+        command = [sys.executable, "-c", PROCESSOR]
+        return subprocess.check_output(command, env=os.environ | environment, text=True).split()
+
+    assert seen(**settings) == ["False", "Nehalem", "DEFAULT"]
+    assert len(settings) == 3
+    for name in settings:  # each is needed, where there is something to turn off
+        without = seen(**{key: value for key, value in settings.items() if key != name})
+        assert without != ["False", "Nehalem", "DEFAULT"] or seen()[0] == "False"
 
 
 def test_continuous_integration_stops_at_the_first_failure(tmp_path):

@@ -90,7 +90,7 @@ SHORT = 16
 # positioned whether it is on a page, for each page; most of it is parts of formulas. Left where
 # they would stand without, they reach over the edge, and Chromium would make the pages smaller.
 MISPLACED = """
-.katex :is(.base, .vlist, .vlist > span) { position: static }
+.katex .vlist > span { position: static }
 article { overflow-x: clip }"""
 
 
@@ -480,10 +480,9 @@ def print_book(site: Path, out: Path) -> Path:
         file = Path(folder) / "book.html"
         page = chromium.new_page()
         # The second print has the numbers that the first one found.
-        for attempt in range(4):
-            shown = attempt > 0
-            styles_now = look if shown else look + MISPLACED
-            text = document(toc, texts, site_uri, edition, styles_now, numbers)
+        for shown in (False, True, True, True):
+            styled = look if shown else look + MISPLACED
+            text = document(toc, texts, site_uri, edition, styled, numbers)
             file.write_text(text, encoding="utf-8")
             page.goto(file.as_uri())
             page.evaluate("document.fonts.ready")
