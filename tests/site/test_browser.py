@@ -39,6 +39,19 @@ def test_every_link_and_anchor_resolves():
     assert check_pages.check(SITE) == []
 
 
+MOVES = """() => [...document.querySelectorAll("*")].filter(e => {
+    const style = getComputedStyle(e);
+    return parseFloat(style.transitionDuration) || parseFloat(style.animationDuration);
+}).length"""
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("reduce", False), ("no-preference", True)])
+def test_nothing_fades_or_slides_for_who_asks_for_less_motion(chromium, motion, moves):
+    address = (SITE / "book" / "05_adam.html").as_uri()
+    with opened(chromium, address, viewport=PHONE, reduced_motion=motion) as page:
+        assert bool(page.evaluate(MOVES)) == moves
+
+
 def look_for(page, words):
     page.keyboard.press("Control+k")
     page.keyboard.type(words)

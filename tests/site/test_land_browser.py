@@ -132,9 +132,7 @@ def test_a_tap_on_the_title_of_a_solution_opens_it(chromium, address, events, op
 
 # Chromium holds the place by itself; not every browser does.
 COUNT = """window.landings = 0;
-Element.prototype.scrollIntoView = () => { landings += 1 };
-addEventListener("load", () => setTimeout(
-    () => document.querySelector("article h1").style.marginTop = "900px", 300))"""
+Element.prototype.scrollIntoView = () => { landings += 1 }"""
 
 
 def landings(chromium, address, script):
@@ -142,8 +140,9 @@ def landings(chromium, address, script):
     with phone(chromium, "about:blank", script) as page:
         page.add_init_script(COUNT)
         page.goto(f"{address}/{QUESTIONS}#which-learning-rate")
+        settle(page)
         before = page.evaluate("landings")
-        page.wait_for_function("document.querySelector('article h1').style.marginTop")
+        page.locator("article h1").evaluate("title => title.style.marginTop = '900px'")
         settle(page)
         return page.evaluate("landings") - before
 

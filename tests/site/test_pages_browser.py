@@ -54,6 +54,10 @@ def test_every_page_of_the_book_is_looked_at():
     assert {f"{page.docname}.html" for page in book.read().pages} < {*pages()}
 
 
+# What is looked at is where things come to rest; then they are there at once.
+STILL = {"reduced_motion": "reduce"}
+
+
 def faults_at(page, viewport, name):
     """At one width, with everything unfolded."""
     resize(page, viewport)
@@ -69,7 +73,7 @@ def faults_at(page, viewport, name):
 
 @every_page
 def test_a_page_is_whole_without_a_network_at_every_width(chromium, name):
-    with opened(chromium, (SITE / name).as_uri()) as page:
+    with opened(chromium, (SITE / name).as_uri(), **STILL) as page:
         faults = offline_faults(page) + shape_faults(page, name)
         unfold(page)
         faults += [fault for viewport in WIDTHS for fault in faults_at(page, viewport, name)]
@@ -86,7 +90,7 @@ def test_text_and_mathematics_need_no_script(chromium, name):
 def test_a_page_breaks_no_rule_of_wcag(chromium, axe, address, name):
     """On a phone and a desk, in the dark and in light; explorables: test_explore_browser.py."""
     faults = {}
-    settings = {"viewport": PHONE, "color_scheme": "dark"}
+    settings = STILL | {"viewport": PHONE, "color_scheme": "dark"}
     with opened(chromium, f"{address}/{name}", **settings) as page:
         faults["it came"] = dark_faults(page, name)
         unfold(page)
