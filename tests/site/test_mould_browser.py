@@ -268,7 +268,8 @@ def answer_everything(page):
 def test_answered_predictions_break_no_rule(chromium, axe, address):
     """The rest of the page is as it was before: test_pages_browser.py."""
     faults = []
-    with opened(chromium, f"{address}/{CHAPTER}", color_scheme="dark") as page:
+    settings = {"color_scheme": "dark", "reduced_motion": "reduce"}
+    with opened(chromium, f"{address}/{CHAPTER}", **settings) as page:
         answer_everything(page)
         for viewport, scheme in product((DESK, PHONE), ("dark", "light")):
             page.emulate_media(color_scheme=scheme)
