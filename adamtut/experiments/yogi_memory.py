@@ -114,14 +114,19 @@ def from_batch(problem, start, seeds):
     return 0.0, np.mean([gradient(start) ** 2 for _ in range(FIRST_BATCH)], axis=0)
 
 
-def final(problem, name, rates, falling, beta2, seeds):
-    """Loss above the minimum, of the network the loss, shape (seeds, rates); inf if it diverged."""
+def final(problem, name, rates, falling, beta2, seeds, v=None):
+    """Loss above the minimum, of the network the loss, shape (seeds, rates); inf if it diverged.
+
+    With `v` the average of squares begins at this number.
+    """
     start, gradient, judged = prepared(problem, seeds)
     steps = STEPS[problem]
     hyper = {} if name == "momentum" else {"betas": (0.9, beta2), "eps": 1e-8}
     fall = schedules.linear_decay(steps=steps) if falling else schedules.constant(1.0)
     x = np.repeat(start, len(rates), axis=1)
     state = from_batch(problem, start, seeds) if name.endswith("batch") else ()
+    if v is not None:
+        state = 0.0, np.full(x.shape, v)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(1, steps + 1):
             d, *state = CONTESTANTS[name](gradient(x), t, *state, **hyper)
