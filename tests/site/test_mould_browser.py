@@ -10,6 +10,7 @@ from browsing import (
     PHONE,
     REMOVE,
     SITE,
+    STILL,
     brightness,
     colours,
     opened,
@@ -268,8 +269,7 @@ def answer_everything(page):
 def test_answered_predictions_break_no_rule(chromium, axe, address):
     """The rest of the page is as it was before: test_pages_browser.py."""
     faults = []
-    settings = {"color_scheme": "dark", "reduced_motion": "reduce"}
-    with opened(chromium, f"{address}/{CHAPTER}", **settings) as page:
+    with opened(chromium, f"{address}/{CHAPTER}", color_scheme="dark", **STILL) as page:
         answer_everything(page)
         for viewport, scheme in product((DESK, PHONE), ("dark", "light")):
             page.emulate_media(color_scheme=scheme)

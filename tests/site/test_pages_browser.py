@@ -13,6 +13,7 @@ from browsing import (
     PHONE,
     SCROLLS,
     SITE,
+    STILL,
     THIN_OUT,
     faults_of_all_letters,
     faults_of_colours,
@@ -52,10 +53,6 @@ TYPESET = {"book/notation.html", "book/api/rules.html", "book/api/optim.html"}
 
 def test_every_page_of_the_book_is_looked_at():
     assert {f"{page.docname}.html" for page in book.read().pages} < {*pages()}
-
-
-# What is looked at is where things come to rest; then they are there at once.
-STILL = {"reduced_motion": "reduce"}
 
 
 def faults_at(page, viewport, name):

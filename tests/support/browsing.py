@@ -14,6 +14,8 @@ DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 375, "height": 740}
 # WCAG 2.1, 1.4.10: a page fits this width.
 NARROW = {"width": 320, "height": 640}
+# A setting, for where only the state at rest is looked at: then it is there at once.
+STILL = {"reduced_motion": "reduce"}
 
 
 def pages(site=SITE):
