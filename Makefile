@@ -42,16 +42,16 @@ older: .venv/.test  ## chapters against their stored outputs, as an older proces
 	$(OLDER) $(BIN)/python -m tools.check.chapters $(CHAPTER)
 
 test-slow: .venv/.test  ## Colab and JupyterLab, make's own errors, and other slow tests
-	$(BIN)/python -m pytest -q $(TWICE) -m slow tests
+	$(BIN)/python -m pytest -q $(TWICE) -m "slow and not thorough" tests
 
-test-thorough: .venv/.test  ## every small change of the engines, hundreds of random lives, wrong rules
+test-thorough: download  ## tests of tests: planted faults, small changes, wrong rules; random lives
 	$(BIN)/python -m pytest -q $(TWICE) -m thorough tests
 
 test-browser: download  ## every page in Chromium: offline, accessible, searchable, light enough; the print
 	@$(MAKE) test-pages
 
 test-pages: .venv/.test  ## the same, of the book and its print as they were made last
-	$(BIN)/python -m pytest -q $(TWICE) -m browser tests/site
+	$(BIN)/python -m pytest -q $(TWICE) -m "browser and not thorough" tests/site
 
 test-package: .venv/.package  ## what of adamtut needs no PyTorch, on any Python
 	$(BIN)/python -m tools.check.package_tests

@@ -310,6 +310,7 @@ def test_a_network_out_of_reach_is_named_in_the_setup_cell(python, tmp_path):
 # Planted faults.
 
 
+@pytest.mark.thorough
 def test_a_setup_cell_that_installs_dependencies_is_noticed(python, demanding, tmp_path):
     notebook = only_setup(stamped("05_adam", demanding))
     setup = notebook.cells[-1]
@@ -320,6 +321,7 @@ def test_a_setup_cell_that_installs_dependencies_is_noticed(python, demanding, t
     assert "No matching distribution found for numpy>=99" in caught.value.evalue
 
 
+@pytest.mark.thorough
 def test_a_setup_cell_that_installs_nothing_is_noticed(python, source, tmp_path):
     notebook = only_setup(stamped("05_adam", source))
     setup = notebook.cells[-1]

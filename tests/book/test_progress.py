@@ -389,6 +389,7 @@ def test_a_kernel_that_is_told_so_shows_nothing():
     assert outputs_in_a_kernel(TQDM_DISABLE="1") == {"stdout": PRINTED["text"], "stderr": ""}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("told", "workers"),
     [(True, ()), (True, ("-n", "1", "--dist", "loadfile")), (False, ())],

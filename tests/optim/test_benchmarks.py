@@ -342,6 +342,7 @@ def test_the_printed_ratios_are_the_stored_ones(tiny):
         assert f"{goal['engine']} is {goal['speed']:.2f} times as fast" in line
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

@@ -35,6 +35,7 @@ def test_a_chapter_that_prints_what_is_stored_passes(tmp_path, site):
     assert faults(tmp_path, site) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "fault",
     [

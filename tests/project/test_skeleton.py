@@ -290,8 +290,8 @@ def test_continuous_integration_calls_targets_that_exist(tmp_path):
     environment = clean_environment(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     subprocess.run([ROOT / ".ci/run"], cwd=tmp_path, env=environment, check=True)
     called = log.read_text(encoding="utf-8").splitlines()
-    assert called == ["lint", "-j 2 test download", "test-slow", "test-pages"]
-    assert {word for line in called for word in line.removeprefix("-j 2 ").split()} <= targets()
+    assert called == ["lint", "-j 3 test test-slow download", "test-pages"]
+    assert {word for line in called for word in line.removeprefix("-j 3 ").split()} <= targets()
 
 
 PROCESSOR = """
@@ -468,6 +468,7 @@ def test_one(n, worker_id):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("mark", "workers"), [('@pytest.mark.xdist_group("one")', 1), ("", 2)])
 def test_tests_of_a_group_run_where_what_is_slow_to_make_was_made(tmp_path, mark, workers):
     """Which pytest-xdist forgets without a word beside a pytest that it does not know."""
@@ -494,6 +495,7 @@ def test_one(n):
 """
 
 
+@pytest.mark.thorough
 def test_a_test_that_hangs_is_named_and_the_others_are_run(tmp_path):
     """Without it a browser that never answers takes all the time there is, and has no name."""
     soon = read("pyproject.toml").replace("timeout = 590", "timeout = 1")

@@ -169,7 +169,7 @@ def listed(versions):
 
 
 def targets_of_ci():
-    lines = re.findall(r"^run (?:-j 2 )?(.*)$", CI, flags=re.MULTILINE)
+    lines = re.findall(r"^run (?:-j \d )?(.*)$", CI, flags=re.MULTILINE)
     return with_needed([name for line in lines for name in line.split()])
 
 
@@ -312,11 +312,8 @@ def browsers(workflows):
         found = False
         for words in commands(job):
             found = found or words == ["tools/setup/need_chromium"]
-            if (
-                words[0] == "make"
-                and {"pdf", "download", "test-browser"} & set(words)
-                and not found
-            ):
+            opens = words[0] == "make" and {"pdf", "test-pages"} & with_needed(words[1:])
+            if opens and not found:
                 yield f"{where}: {shlex.join(words)} needs tools/setup/need_chromium before it"
 
 
@@ -395,6 +392,7 @@ FAULTS = [
     (folders, "release", "run: python -m build", "run: make book", "nothing makes 'dist'"),
     (actions, "publish", "pinned: true", "pins: true", "has no input 'pins'"),
     (browsers, "publish", "      - run: tools/setup/need_chromium\n", "", "make download needs"),
+    (browsers, "test", "      - run: tools/setup/need_chromium\n", "", "make test-thorough needs"),
     (pythons, "test", '"3.13"', '"3.14"', "got ['3.14']"),
     (pythons, "test", '"3.13"]', "]", "expected ['3.11', '3.12', '3.13']"),
     (pythons, "weekly", '"3.13"', "3.10", "got ['3.1']"),
@@ -501,6 +499,7 @@ def lint():
     return subprocess.check_output(["make", "-n", "lint"], cwd=ROOT, text=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("command", "file", "old", "new"), LINTED)
 def test_lint_finds_a_fault_in_a_workflow_or_script(lint, tmp_path, command, file, old, new):
     assert f"/{command} " in lint

@@ -465,10 +465,13 @@ def some_mutants(name, every, first):
         yield text, mutant
 
 
-# All of them take long; a prime number meets every kind of change: 41, and 7 in two halves.
+# All of them take long; a prime number meets every kind of change: 101, 41, and 7 in two halves.
 @pytest.mark.parametrize(
     ("every", "first"),
-    [(41, 0), *(pytest.param(14, first, marks=pytest.mark.thorough) for first in (0, 7))],
+    [
+        (101, 0),
+        *(pytest.param(*some, marks=pytest.mark.thorough) for some in [(41, 0), (14, 0), (14, 7)]),
+    ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_nearly_every_single_change_of_every_rule_is_explained(every, first):

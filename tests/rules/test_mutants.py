@@ -221,6 +221,7 @@ def test_the_loop_equals_torch():
     assert not loop_differs()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("module", "name", "equivalent"),
     [(loop, "_steps", SAME_DTYPE), (step, "take_step", set())],

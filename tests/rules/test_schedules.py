@@ -789,6 +789,7 @@ def cycle_differs():
     return False
 
 
+@pytest.mark.thorough
 def test_every_mutant_of_the_search_for_the_cycle_is_killed(monkeypatch):
     assert not cycle_differs()
     survivors = {"_cycle": set(), "_nearest": set()}

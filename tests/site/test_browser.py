@@ -183,6 +183,7 @@ def test_the_keyboard_reaches_what_a_mouse_does(chromium):
     use(chromium, "keyboard")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "script"),
     [

@@ -442,6 +442,7 @@ STREAM_FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_wrong_stream_is_noticed():
     checks = (lane_faults, preset_faults, memory_faults, gutter_faults, longest_faults)
     script = STREAMS + "\nconst { range } = explore;"
@@ -633,6 +634,7 @@ SPRING_FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_wrong_spring_is_noticed():
     checks = (spring_faults, border_faults, motion_faults, best_faults, told_faults)
     assert missed(checks, SPRING, SPRING_FAULTS) == []

@@ -91,5 +91,6 @@ FAULTS = [
 ]
 
 
+@pytest.mark.thorough
 def test_a_wrong_box_is_noticed():
     assert missed((walk_faults, rest_faults), BOX, FAULTS) == []

@@ -778,6 +778,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("check", "old", "new", "fault"), FAULTS)
 def test_each_planted_fault_is_named(chromium, site, tmp_path, check, old, new, fault):
     text = (site / "streams.html").read_text(encoding="utf-8")

@@ -106,5 +106,6 @@ FAULTS = [
 ]
 
 
+@pytest.mark.thorough
 def test_a_wrong_counterexample_is_noticed():
     assert missed((walk_faults, period_faults), COUNTEREXAMPLE, FAULTS) == []

@@ -172,5 +172,6 @@ FAULTS = [
 ]
 
 
+@pytest.mark.thorough
 def test_a_wrong_row_is_noticed():
     assert missed(CHECKS, ROW, FAULTS) == []

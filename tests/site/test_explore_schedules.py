@@ -189,5 +189,6 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_wrong_designer_is_noticed():
     assert missed((rate_faults, run_faults, floor_faults), SCHEDULES, FAULTS) == []

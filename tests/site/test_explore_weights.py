@@ -65,5 +65,6 @@ FAULTS = [
 ]
 
 
+@pytest.mark.thorough
 def test_wrong_weights_are_noticed():
     assert missed(CHECKS, WEIGHTS, FAULTS) == []

@@ -105,6 +105,7 @@ def test_the_first_words_of_a_solution_land_with_its_title(chromium, address):
     assert worse != SCRIPT and faults_in_a_solution(chromium, address, worse)
 
 
+@pytest.mark.thorough
 def test_a_landing_in_a_fold_is_noticed(chromium, address):
     worse = SCRIPT.replace("unfold(element);", "", 1)
     with phone(chromium, f"{address}/{FOLDED}", worse) as page:
@@ -195,6 +196,7 @@ HINTS = "addEventListener('load', () => document.head.insertAdjacentHTML('before
 HINTS += ".tooltip.tooltip { display: block !important; }</style>'))"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [

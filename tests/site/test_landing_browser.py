@@ -70,6 +70,7 @@ def test_the_first_screen_says_what_this_is_and_where_to_begin(chromium, scheme)
         assert page.faults == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("script", "fault"),
     [
@@ -336,6 +337,7 @@ def test_a_chapter_is_light_and_painted_within_two_seconds(chromium, heaviest):
             assert found["bytes"] < MOST, name
 
 
+@pytest.mark.thorough
 def test_a_line_that_waits_for_a_large_script_is_noticed(chromium, tmp_path):
     (tmp_path / "large.js").write_text("".join(f"var a{i};" for i in range(300_000)))
     page = '<!DOCTYPE html><script src="large.js"></script><p>Hello'

@@ -72,6 +72,7 @@ def test_a_good_page_passes(chromium, tmp_path, look):
     assert faults_of(chromium, tmp_path, GOOD, look) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("look", "old", "new", "fault"),
     [
@@ -192,6 +193,7 @@ def test_what_was_on_its_way_when_a_page_was_left_is_not_missing(chromium, tmp_p
         assert [fault for fault in page.faults if "does not get" in fault] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("old", "new", "rule"),
     [

@@ -227,6 +227,7 @@ ALTER = """addEventListener("DOMContentLoaded", () => {
     const e = document.querySelector("%s"); %s })"""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "script"),
     [

@@ -591,6 +591,7 @@ def test_the_file_says_what_it_is_and_is_light(book, reader):
     assert book.stat().st_size < LIMIT
 
 
+@pytest.mark.thorough
 @of_print
 def test_a_faulty_print_is_noticed(book, reader, texts, printed):
     titles = titles_of(printed)

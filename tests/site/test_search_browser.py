@@ -134,6 +134,7 @@ def test_a_result_says_which_words_it_lacks(chromium, address):
         assert without[:2] == ["Without “exp_avg_sq”.", "Without “loss”, “spike”."]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -342,6 +343,7 @@ def test_the_search_leads_on_where_it_finds_nothing(chromium, address):
         assert page.locator("#search-input").count() == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -197,6 +197,7 @@ def test_the_name_of_a_topic_finds_its_chapter_first(first_results, words):
     assert TOPICS[words] in first_results(words)[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("old", "new", "words", "wanted", "places"),
     [

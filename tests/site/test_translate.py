@@ -191,6 +191,7 @@ def mutants(name):
     return made
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", RULES)
 def test_the_comparison_notices_every_changed_operator_and_number(name):
     made = mutants(name)
