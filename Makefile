@@ -42,9 +42,9 @@ older: .venv/.test  ## chapters against their stored outputs, as an older proces
 	$(OLDER) $(BIN)/python -m tools.check.chapters $(CHAPTER)
 
 test-slow: .venv/.test  ## Colab and JupyterLab, make's own errors, and other slow tests
-	$(BIN)/python -m pytest -q $(TWICE) -m "slow and not thorough" tests
+	$(BIN)/python -m pytest -q $(TWICE) -m "slow and not thorough" tests/book tests/optim tests/project
 
-test-thorough: download  ## tests of tests: planted faults, small changes, wrong rules; random lives
+test-thorough: download  ## tests of tests: planted faults, small changes, wrong rules; and long ones
 	$(BIN)/python -m pytest -q $(TWICE) -m thorough tests
 
 test-browser: download  ## every page in Chromium: offline, accessible, searchable, light enough; the print

@@ -33,6 +33,7 @@ def answers():
     return [answer(block, namespace) for block in BLOCKS]
 
 
+@pytest.mark.xdist_group("answers")
 @pytest.mark.parametrize("number", range(len(BLOCKS)), ids=lambda n: BLOCKS[n].splitlines()[0][:50])
 def test_the_lines_say_what_the_page_says(number, answers):
     assert answers[number] == BLOCKS[number].rstrip().rpartition(ARROW)[2]

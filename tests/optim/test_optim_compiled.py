@@ -76,7 +76,7 @@ def test_compiled_adam_equals_eager_and_torch_with_one_graph(graphs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("decay", ["no decay", "decay"])
+@pytest.mark.parametrize("decay", [pytest.param("no decay", marks=pytest.mark.thorough), "decay"])
 @pytest.mark.parametrize("case", NAMES)
 def test_every_class_equals_eager_and_torch_with_one_graph(case, decay, graphs):
     """Over 1,000 steps under OneCycleLR, and 50 under the others."""

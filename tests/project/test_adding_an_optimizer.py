@@ -135,7 +135,7 @@ def test_a_line_goes_to_the_end_of_its_list():
     assert insert(source, None, "C = 1\n") == source + "\n\nC = 1\n"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_the_text_says_is_enough(copy):
     found = run(copy, sys.executable, "-c", "import adamtut; print(adamtut.__file__)").stdout
     assert found.startswith(str(copy)), found

@@ -19,9 +19,12 @@ from adamtut.diagnosis.mutants import mutants
 from adamtut.experiments.conventions import keras_walk
 from adamtut.registry import RULES
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+    ),
+    pytest.mark.xdist_group("diagnose"),  # what wrong rules do is computed once
+]
 
 OWN_SETTINGS = [(name, oracle.ours) for name, case in CASES.items() for oracle in case.oracles]
 TORCH = [

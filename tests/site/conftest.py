@@ -2,6 +2,13 @@
 
 import pytest
 
+from tools.sphinx.memory import look_seldom
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _memory():
+    look_seldom()
+
 
 @pytest.fixture(scope="module")
 def chromium():

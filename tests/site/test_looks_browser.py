@@ -200,6 +200,7 @@ def test_what_was_on_its_way_when_a_page_was_left_is_not_missing(chromium, tmp_p
         ("color: #222", "color: #bbb", "color-contrast"),
         ("</p>", '<img src="data:,">', "image-alt"),
         ("</p>", "<details><img src='data:,'></details>", "image-alt"),
+        ("</p>", '<iframe src="data:text/html,x"></iframe>', "frame-title"),
         ("KaTeX_Main }", "KaTeX_Main; color: #999 }", "pale"),
         ("KaTeX_Main }", "KaTeX_Main; background: #0008 }", "pale"),
         (' lang="en"', "", "html-has-lang"),

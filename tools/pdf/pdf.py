@@ -44,6 +44,7 @@ from tools.pdf import chapter, index, page_links
 from tools.pdf.page_links import UNKNOWN
 from tools.setup import npm_package
 from tools.setup.browser import browser
+from tools.sphinx.memory import look_seldom
 
 FILE = "adamtut.pdf"
 HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
@@ -450,17 +451,18 @@ def pack(pdf: bytes) -> bytes:
         for stream in book.objects:
             if isinstance(stream, pikepdf.Stream) and stream.get("/Subtype") == "/Image":
                 picture = pikepdf.PdfImage(stream).as_pil_image()
-                if picture.mode == "RGB" and picture.getcolors(256):
-                    palette_again(stream, picture)
+                if picture.mode == "RGB" and (colours := picture.getcolors(256)):
+                    palette_again(stream, picture, sorted(colour for _, colour in colours))
         book.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate, recompress_flate=True)
     return out.getvalue()
 
 
-def palette_again(stream: pikepdf.Stream, picture: Image.Image) -> None:
-    numbers = np.asarray(picture).reshape(-1, 3) @ [65536, 256, 1]  # sorted faster than triples
-    colours, places = np.unique(numbers, return_inverse=True)
-    palette = b"".join(int(colour).to_bytes(3, "big") for colour in colours)
-    packed = zlib.compress(places.astype(np.uint8).tobytes(), 9)
+def palette_again(stream: pikepdf.Stream, picture: Image.Image, colours: list) -> None:
+    place = np.zeros((256, 256, 256), dtype=np.uint8)
+    place[tuple(np.transpose(colours))] = np.arange(len(colours))
+    palette = bytes(np.array(colours, dtype=np.uint8))
+    red, green, blue = np.moveaxis(np.asarray(picture), -1, 0)
+    packed = zlib.compress(place[red, green, blue].tobytes(), 9)
     stream.write(packed, filter=pikepdf.Name.FlateDecode)
     space = [pikepdf.Name.Indexed, stream.ColorSpace, len(colours) - 1, palette]
     stream.ColorSpace = pikepdf.Array(space)
@@ -500,5 +502,6 @@ def print_book(site: Path, out: Path) -> Path:
 
 
 if __name__ == "__main__":
+    look_seldom()
     file = print_book(Path(sys.argv[1]), Path(sys.argv[2]))
     print(f"{os.path.relpath(file)}: {file.stat().st_size / 1e6:.1f} MB")
