@@ -580,8 +580,14 @@ def test_a_life_is_the_same_with_plans(name):
     assert sum(counts) > 2
 
 
-@pytest.mark.slow
 @lives.every_class
 @pytest.mark.parametrize("dtype", lives.DTYPES, ids=str)
-def test_many_lives_are_the_same_with_plans(name, dtype):
-    [check_life(name, dtype, seed) for seed in range(12)]
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(range(3), marks=pytest.mark.slow),
+        pytest.param(range(3, 12), marks=pytest.mark.thorough),
+    ],
+)
+def test_many_lives_are_the_same_with_plans(name, dtype, seeds):
+    [check_life(name, dtype, seed) for seed in seeds]
